@@ -1,0 +1,31 @@
+// The control block: 64 uints the host and the kernels share; and the metrics block, 8 reals.
+// Kept in step with src/plan/control.h.
+#define CTL_STEP(c) ((c)[0])              // optimizer steps taken
+#define CTL_KEY(c) ((uint2)((c)[1], (c)[2])) // seed
+#define CTL_CURSOR(c) ((c)[3])            // rows of the epoch fed so far
+#define CTL_LATCH(c) ((c)[4])             // 0, LATCH_LOSS or LATCH_GRAD: nothing is updated any more
+#define CTL_LATCH_STEP(c) ((c)[5])        // step and cursor of the batch that tripped it
+#define CTL_LATCH_CURSOR(c) ((c)[6])
+#define CTL_GRAD_LATCH(c) ((c)[7])        // 0, or ~(first segment whose gradient was not finite)
+#define CTL_HITS(c) ((c)[8])
+#define CTL_ROWS(c) ((c)[9])
+#define CTL_BATCHES(c) ((c)[10])
+#define LATCH_LOSS 1u
+#define LATCH_GRAD 2u
+
+#define METRIC_LOSS 0  // sum of row losses
+#define METRIC_CARRY 1 // what rounding left out of it
+#define METRIC_LAST 2  // sum of the last batch
+
+// 1 for elements that stay, 0 for dropped ones: u counts as below thr or not.
+#if SYN_VEC == 1
+static real keep(uint u, uint thr) { return u >= thr ? (real)1 : (real)0; }
+#else
+static realv __attribute__((overloadable)) keep(uintv u, uint thr) {
+    // Relational operators give -1 or 0 per lane.
+    return -TO_REALV(u >= (uintv)(thr));
+}
+static real __attribute__((overloadable)) keep(uint u, uint thr) {
+    return u >= thr ? (real)1 : (real)0;
+}
+#endif

@@ -1,0 +1,212 @@
+// C = X Y by register tiles, one work-item each: MR rows times up to NV vectors of lanes.
+//
+// X is the side whose elements are broadcast: row r, depth k at x[r * X_ROW + k * X_STEP].
+// Y is the side read as whole vectors: depth k, lane l at y[k * Y_STEP + l] or, when PACKED, in panels
+// of NV vectors (gemm/pack.cl), zero behind the last lane.
+// X_PACKED says the same of X, in panels of MR rows: X_STEP is MR.
+// TRANS stores C transposed, c[lane * C_STEP + row], else c[row * C_STEP + lane].
+// SPLIT gives each chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
+// ROWS, LANES, DEPTH are numbers, or the kernel arguments rows, lanes, depth.
+//
+// Lanes behind the last one are computed from whatever follows in Y and are never stored; where the
+// vector would reach behind Y's last element the load goes element by element. Rows behind the last
+// repeat it.
+
+// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x (one
+// element, or a vector from column col on) of the result.
+#ifdef GEMM_OUT
+#define OUT(x, row, col) GEMM_OUT(x, row, col)
+#else
+#define OUT(x, row, col) (x)
+#endif
+#if ACCUMULATE
+#define PUT(x, i, row, col) STORE(LOAD(c, i) + OUT(x, row, col), c, i)
+#define VPUT(x, i, row, col) VSTORE(VLOAD(c, i) + OUT(x, row, col), c, i)
+#else
+#define PUT(x, i, row, col) STORE(OUT(x, row, col), c, i)
+#define VPUT(x, i, row, col) VSTORE(OUT(x, row, col), c, i)
+#endif
+
+#define PANEL (NV * SYN_VEC)
+
+// Transposed stores take a tile's columns as vectors; an epilogue gets their elements one by one.
+#if TRANS && SYN_VEC > 1 && (MR == 2 || MR == 4 || MR == 8 || MR == 16) && !defined(GEMM_OUT)
+#define ROWVEC 1
+#define ROWLOAD CAT(vload, MR)
+#define ROWSTORE CAT(vstore, MR)
+#if ACCUMULATE
+#define ROWPUT(x, i) ROWSTORE(ROWLOAD(0, c + (i)) + (x), 0, c + (i))
+#else
+#define ROWPUT(x, i) ROWSTORE(x, 0, c + (i))
+#endif
+#else
+#define ROWVEC 0
+#endif
+
+// The first `count` elements of a vector whose rest would lie behind the buffer.
+static realv FN(vload_part)(__global const real *y, int count) {
+    real t[SYN_VEC];
+    for (int l = 0; l < SYN_VEC; ++l) t[l] = l < count ? LOAD(y, l) : 0;
+    return VLOAD(t, 0);
+}
+
+// nv is a literal at each call: the loops over it unroll.
+static void FN(tile)(const int nv, __global const real *x, __global const real *y,
+                     __global real *c, int row0, int lane0, int rows, int lanes, int depth) {
+    __global const real *px[MR];
+    realv acc[MR][NV];
+#pragma unroll
+    for (int r = 0; r < MR; ++r) {
+#if X_PACKED
+        px[r] = x + r;
+#else
+        px[r] = x + (size_t)min(row0 + r, ROWS - 1) * X_ROW;
+#endif
+#pragma unroll
+        for (int v = 0; v < NV; ++v) acc[r][v] = 0;
+    }
+    int k = 0;
+#if PACKED
+    const int safe = depth;
+    const size_t y_step = PANEL;
+#else
+    // Only the last vector of a row's last tile can reach behind Y, and only from the last rows.
+    const int over = lane0 + nv * SYN_VEC - LANES;
+    const int safe = over > 0 ? max(depth - (over + LANES - 1) / LANES, 0) : depth;
+    const size_t y_step = Y_STEP;
+#endif
+    for (; k < safe; ++k) {
+        realv yv[NV];
+#pragma unroll
+        for (int v = 0; v < NV; ++v)
+            if (v < nv) yv[v] = VLOAD(y, v * SYN_VEC);
+        y += y_step;
+#pragma unroll
+        for (int r = 0; r < MR; ++r) {
+            const realv xv = (realv)(LOAD(px[r], (size_t)k * X_STEP));
+#pragma unroll
+            for (int v = 0; v < NV; ++v)
+                if (v < nv) acc[r][v] = fma(xv, yv[v], acc[r][v]);
+        }
+    }
+#if !PACKED
+    for (; k < depth; ++k) {
+        realv yv[NV];
+#pragma unroll
+        for (int v = 0; v < NV; ++v) {
+            if (v < nv - 1) yv[v] = VLOAD(y, v * SYN_VEC);
+            if (v == nv - 1) yv[v] = FN(vload_part)(y + v * SYN_VEC, LANES - lane0 - v * SYN_VEC);
+        }
+        y += y_step;
+#pragma unroll
+        for (int r = 0; r < MR; ++r) {
+            const realv xv = (realv)(LOAD(px[r], (size_t)k * X_STEP));
+#pragma unroll
+            for (int v = 0; v < NV; ++v)
+                if (v < nv) acc[r][v] = fma(xv, yv[v], acc[r][v]);
+        }
+    }
+#endif
+#if TRANS
+    real t[MR * PANEL];
+    const int width = min(MR, ROWS - row0), height = min(PANEL, LANES - lane0);
+#if ROWVEC
+    // Each round rotates the bits of (row, lane) left by one: then t[lane][row].
+#pragma unroll
+    for (int v = 0; v < NV; ++v) {
+#pragma unroll
+        for (int s = 1; s < MR; s *= 2) {
+            realv u[MR];
+#pragma unroll
+            for (int i = 0; i < MR / 2; ++i) {
+                u[2 * i].even = acc[i][v].lo;
+                u[2 * i].odd = acc[i + MR / 2][v].lo;
+                u[2 * i + 1].even = acc[i][v].hi;
+                u[2 * i + 1].odd = acc[i + MR / 2][v].hi;
+            }
+#pragma unroll
+            for (int i = 0; i < MR; ++i) acc[i][v] = u[i];
+        }
+#pragma unroll
+        for (int r = 0; r < MR; ++r) VSTORE(acc[r][v], t, (v * MR + r) * SYN_VEC);
+    }
+    if (width == MR && height == PANEL) {
+#pragma unroll
+        for (int l = 0; l < PANEL; ++l)
+            ROWPUT(ROWLOAD(0, t + l * MR), (size_t)(lane0 + l) * C_STEP + row0);
+        return;
+    }
+#define AT(l, r) t[(l) * MR + (r)]
+#else
+#pragma unroll
+    for (int r = 0; r < MR; ++r)
+#pragma unroll
+        for (int v = 0; v < NV; ++v) VSTORE(acc[r][v], t, r * PANEL + v * SYN_VEC);
+#define AT(l, r) t[(r) * PANEL + (l)]
+#endif
+    for (int l = 0; l < height; ++l)
+        for (int r = 0; r < width; ++r)
+            PUT(AT(l, r), (size_t)(lane0 + l) * C_STEP + row0 + r, lane0 + l, row0 + r);
+#undef AT
+#else
+#pragma unroll
+    for (int r = 0; r < MR; ++r) {
+        const int row = row0 + r;
+        if (row < ROWS) {
+            const size_t at = (size_t)row * C_STEP + lane0;
+#pragma unroll
+            for (int v = 0; v < NV; ++v) {
+                const int lane = lane0 + v * SYN_VEC;
+                if (v < nv - 1 || (v == nv - 1 && lane + SYN_VEC <= LANES)) {
+                    VPUT(acc[r][v], at + v * SYN_VEC, row, lane);
+                } else if (v == nv - 1) {
+                    real t[SYN_VEC];
+                    VSTORE(acc[r][v], t, 0);
+                    for (int l = 0; l < LANES - lane; ++l)
+                        PUT(t[l], at + v * SYN_VEC + l, row, lane + l);
+                }
+            }
+        }
+    }
+#endif
+}
+
+KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real *c, int rows,
+                  int lanes, int depth) {
+#if LANES_FIRST
+    const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * MR;
+#else
+    const int row0 = get_global_id(0) * MR, lane0 = get_global_id(1) * PANEL;
+#endif
+    int count = DEPTH;
+#if X_PACKED
+    x += (size_t)row0 * count;
+#endif
+#if PACKED
+    y += (size_t)lane0 * count;
+#else
+    y += lane0;
+#endif
+#if SPLIT
+    const int k0 = get_global_id(2) * SPLIT;
+    count = min(SPLIT, count - k0);
+    x += (size_t)k0 * X_STEP;
+    y += (size_t)k0 * (PACKED ? PANEL : Y_STEP);
+    c += (size_t)get_global_id(2) * ROWS * LANES;
+#endif
+#if NV_LAST != NV
+    if (lane0 + PANEL > LANES) {
+        FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count);
+        return;
+    }
+#endif
+    FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count);
+}
+#undef PUT
+#undef VPUT
+#undef PANEL
+#undef OUT
+#undef ROWVEC
+#undef ROWLOAD
+#undef ROWSTORE
+#undef ROWPUT

@@ -1,0 +1,34 @@
+// loss[r] = mean (MEAN) or sum over the features of (x - t)^2; dx = 2 (x - t) / (features rows) or
+// 2 (x - t).
+KERNEL(mse)(__global const real *x, __global const real *t, __global real *loss,
+#if GRAD
+            __global real *dx,
+#endif
+            const int rows) {
+#if MEAN
+    const real share = 1 / (real)FEATURES, factor = 2 / ((real)FEATURES * (real)rows);
+#else
+    const real share = 1, factor = 2;
+#endif
+    FOR_ROWS(r, rows) {
+        const size_t at = (size_t)r * FEATURES;
+        realv sum = 0;
+        int c = 0;
+        for (; c + SYN_VEC <= FEATURES; c += SYN_VEC) {
+            const realv d = VLOAD(x, at + c) - VLOAD(t, at + c);
+            sum += d * d;
+#if GRAD
+            VSTORE(d * factor, dx, at + c);
+#endif
+        }
+        real rest = 0;
+        for (; c < FEATURES; c++) {
+            const real d = LOAD(x, at + c) - LOAD(t, at + c);
+            rest += d * d;
+#if GRAD
+            STORE(d * factor, dx, at + c);
+#endif
+        }
+        STORE((row_sum(sum) + rest) * share, loss, r);
+    }
+}

@@ -1,0 +1,55 @@
+/* Data sets: stored rows of inputs x and targets y. Nothing here needs a device; a plan puts a set
+ * on the device as stored when it fits, and streams it otherwise. */
+#ifndef SYNCLINE_DATA_H
+#define SYNCLINE_DATA_H
+
+#include <syncline/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct syn_data syn_data;
+
+/* From arrays in memory, first axis samples. y is labels (any integer type, shape n or n x 1) or real targets
+ * (n x ...); y.data NULL: no targets. Not copied: the memory must outlive the set. */
+SYN_API syn_status syn_data_from_arrays(syn_data **data, const syn_array *x, const syn_array *y);
+
+/* Files: IDX (.gz or not), .npy (v1, v2; C order, little endian f4 f8 u1 i1 i4 i8), chosen by content. y NULL: no
+ * targets. */
+SYN_API syn_status syn_data_open(syn_data **data, const char *x, const char *y);
+
+/* CSV with a header line. target: name of the column(s) holding y, comma separated, NULL: the last column.
+ * labels: y is whole class numbers from 0. */
+SYN_API syn_status syn_data_open_csv(syn_data **data, const char *path, const char *target,
+                                     bool labels);
+
+/* A named set where its package put it: "fashion-mnist", "mnist". SYNCLINE_DATA_DIR is searched first. */
+SYN_API syn_status syn_data_named(syn_data **train, syn_data **test, const char *name);
+
+/* Rows [first, first + count) as a set of their own (shares memory with, and must not outlive, data). */
+SYN_API syn_status syn_data_slice(syn_data **part, syn_data *data, int64_t first, int64_t count);
+
+SYN_API void syn_data_destroy(syn_data *data);
+
+SYN_API int64_t syn_data_rows(const syn_data *data);
+SYN_API syn_shape syn_data_x_shape(const syn_data *data); /* of one sample; rank >= 1 */
+SYN_API syn_shape syn_data_y_shape(const syn_data *data); /* rank 0: labels, or no targets */
+SYN_API syn_type syn_data_x_type(const syn_data *data);
+SYN_API syn_type syn_data_y_type(const syn_data *data);
+SYN_API bool syn_data_has_y(const syn_data *data);
+SYN_API bool syn_data_has_labels(const syn_data *data);
+SYN_API const void *syn_data_x(const syn_data *data); /* stored rows, row major */
+SYN_API const void *syn_data_y(const syn_data *data);
+
+/* Checks labels against [0, classes): SYN_E_ARGUMENT names the first bad row. */
+SYN_API syn_status syn_data_check_labels(const syn_data *data, int64_t classes);
+
+/* Per-feature mean and 1/deviation over the set, in double, in row order; features of zero
+ * deviation get 1. n = elements of a sample. */
+SYN_API syn_status syn_data_moments(const syn_data *data, double *mean, double *inv_dev);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+/* Describing a network. No device is needed. Builders return tensors; the first error sticks to
+ * the net, later builders do nothing, and syn_net_status or syn_plan_create reports it. */
+#ifndef SYNCLINE_NET_H
+#define SYNCLINE_NET_H
+
+#include <syncline/init.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct syn_net syn_net;
+
+/* The output of a layer. */
+typedef struct syn_tensor {
+    syn_net *net;
+    int layer;
+} syn_tensor;
+
+/* seed: of the initial weights, the masks and (unless the fit says otherwise) the shuffling. */
+SYN_API syn_status syn_net_create(syn_net **net, uint64_t seed);
+SYN_API void syn_net_destroy(syn_net *net);
+SYN_API void syn_net_preset(syn_net *net, syn_preset preset); /* for layers made after this */
+SYN_API syn_status syn_net_status(const syn_net *net);        /* the sticky error, text and all */
+SYN_API uint64_t syn_net_seed(const syn_net *net);
+
+/* For each row NAME of layers.inc and losses.inc: syn_NAME_opts. */
+#define SYN_ROW_PREFIX(name, suffix) syn_##name##suffix
+#define SYN_ROW_RESULT(name)
+#include <syncline/rows_struct.inc>
+#include <syncline/layers.inc>
+#include <syncline/losses.inc>
+#include <syncline/rows_end.inc>
+
+/* Any layer by name; opts is its syn_NAME_opts or NULL. The typed builders below call this. */
+SYN_API syn_tensor syn_layer(syn_net *net, const char *kind, const syn_tensor *in, int n_in,
+                             const void *opts);
+
+SYN_API syn_tensor syn_input(syn_net *net, syn_shape shape); /* shape of one sample */
+static inline syn_tensor syn_flatten(syn_tensor x) { return syn_layer(x.net, "flatten", &x, 1, NULL); }
+static inline syn_tensor syn_dense(syn_tensor x, const syn_dense_opts *opts) {
+    return syn_layer(x.net, "dense", &x, 1, opts);
+}
+static inline syn_tensor syn_dropout(syn_tensor x, double rate) {
+    syn_dropout_opts o = { .rate = rate == 0 ? SYN_ZERO : rate };
+    return syn_layer(x.net, "dropout", &x, 1, &o);
+}
+static inline syn_tensor syn_add(const syn_tensor *x, int n) {
+    return syn_layer(x[0].net, "add", x, n, NULL);
+}
+static inline syn_tensor syn_concat(const syn_tensor *x, int n) {
+    return syn_layer(x[0].net, "concat", x, n, NULL);
+}
+
+/* Losses: the target is the data set's y. The returned tensor goes to syn_plan_opts.loss. */
+static inline syn_tensor syn_softmax_xent(syn_tensor logits) {
+    return syn_layer(logits.net, "softmax_cross_entropy", &logits, 1, NULL);
+}
+static inline syn_tensor syn_mse(syn_tensor x) { return syn_layer(x.net, "mse", &x, 1, NULL); }
+
+/* Element-wise functions: one row of src/op/maps.inc each. syn_map applies any row by name, own
+ * ones included; attrs in the row's order, NULL for its defaults. */
+SYN_API syn_tensor syn_map(syn_tensor x, const char *name, const double *attrs, int n_attrs);
+static inline syn_tensor syn_linear(syn_tensor x) { return syn_map(x, "linear", NULL, 0); }
+static inline syn_tensor syn_relu(syn_tensor x) { return syn_map(x, "relu", NULL, 0); }
+static inline syn_tensor syn_leaky_relu(syn_tensor x, double alpha) {
+    return syn_map(x, "leaky_relu", &alpha, 1);
+}
+static inline syn_tensor syn_elu(syn_tensor x, double alpha) { return syn_map(x, "elu", &alpha, 1); }
+static inline syn_tensor syn_sigmoid(syn_tensor x) { return syn_map(x, "sigmoid", NULL, 0); }
+static inline syn_tensor syn_tanh(syn_tensor x) { return syn_map(x, "tanh", NULL, 0); }
+
+/* A row of the map table: y = f(x). Expressions are OpenCL C over x, y and the attributes; they are
+ * compiled for scalars and for vectors, so stay with operators, ?: and the built-in functions. */
+#define SYN_MAX_ATTRS 4
+typedef struct syn_map_attr {
+    const char *name;
+    double keras, torch; /* defaults */
+    double lo, hi;
+    const char *doc;
+} syn_map_attr;
+typedef struct syn_map_row {
+    const char *name;
+    const char *forward;    /* "x > 0 ? x : alpha * expm1(x)" */
+    const char *derivative; /* dy/dx, "x > 0 ? 1 : y + alpha"; uses y rather than x where it can */
+    const char *doc;
+    syn_map_attr attr[SYN_MAX_ATTRS];
+} syn_map_row;
+/* Strings are copied. A name may be registered once. */
+SYN_API syn_status syn_register_map(const syn_map_row *row);
+
+/* Rename the layer that made x (default: kind and running number, dense_1). */
+SYN_API syn_tensor syn_named(syn_tensor x, const char *name);
+SYN_API const char *syn_tensor_name(syn_tensor x);
+SYN_API syn_status syn_tensor_shape(syn_tensor x, syn_shape *shape); /* of one sample */
+
+/* Find a layer by name; .net is NULL when there is none. */
+SYN_API syn_tensor syn_net_find(const syn_net *net, const char *name);
+
+/* Layers and parameters in order of description. Strings live as long as the net. */
+typedef struct syn_layer_info {
+    const char *kind, *name;
+    syn_shape shape;    /* of its output */
+    int64_t parameters; /* elements */
+    int64_t flops;      /* multiply-adds of one sample, forward */
+    int n_in;
+    int in[16];         /* layers it reads */
+} syn_layer_info;
+typedef struct syn_param_info {
+    const char *name; /* "dense_1/kernel" */
+    syn_shape shape;
+    int layer;
+} syn_param_info;
+SYN_API int syn_net_layers(const syn_net *net);
+SYN_API void syn_net_layer_info(const syn_net *net, int i, syn_layer_info *info);
+SYN_API int syn_net_params(const syn_net *net);
+SYN_API void syn_net_param_info(const syn_net *net, int i, syn_param_info *info);
+SYN_API int64_t syn_net_parameters(const syn_net *net); /* elements in all */
+
+/* The description as JSON text (malloc'd; NULL and an error without memory), and back. */
+SYN_API char *syn_net_to_json(const syn_net *net);
+SYN_API syn_status syn_net_from_json(syn_net **net, const char *json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/* For callers with an OpenCL program of their own: the only header that mentions cl_* types. */
+#ifndef SYNCLINE_OPENCL_H
+#define SYNCLINE_OPENCL_H
+
+#include <syncline/plan.h>
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A context over the caller's own. The queue must be in order and of this context and device
+ * (SYN_E_ARGUMENT otherwise); NULL: the library makes its own. All three are retained. */
+SYN_API syn_status syn_ctx_create_from(syn_ctx **ctx, cl_context context, cl_device_id device,
+                                       cl_command_queue queue, const syn_ctx_opts *opts);
+
+/* One step on a batch that lies on the device. x and y as in syn_step, offsets in bytes; the rows
+ * are read by kernels enqueued on the context's queue. event (may be NULL) is of the step's end;
+ * release it. */
+typedef struct syn_cl_array {
+    cl_mem mem;
+    size_t offset;
+    syn_type type;
+    syn_shape shape; /* first axis rows */
+} syn_cl_array;
+SYN_API syn_status syn_step_cl(syn_plan *plan, const syn_cl_array *x, const syn_cl_array *y,
+                               cl_event *event);
+/* Forward in test mode into the caller's buffer: rows x output shape of the plan's type. */
+SYN_API syn_status syn_infer_cl(syn_plan *plan, const syn_cl_array *x, cl_mem out, size_t offset,
+                                cl_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

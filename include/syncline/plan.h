@@ -1,0 +1,79 @@
+/* Plans: everything a training or inference step needs, checked, compiled and allocated before the
+ * first step. */
+#ifndef SYNCLINE_PLAN_H
+#define SYNCLINE_PLAN_H
+
+#include <syncline/schedule.h>
+#include <syncline/state.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct syn_plan syn_plan;
+
+typedef struct syn_plan_opts {
+    syn_tensor loss;       /* from a loss builder; none: an inference plan of `output` */
+    syn_tensor output;     /* what predict returns; default: the loss's input (softmax applied) */
+    syn_optim optim;       /* default: sgd. No optimizer is run by an inference plan */
+    syn_schedule schedule; /* default: constant */
+    int batch;             /* rows of a full step; default 32 */
+    syn_dtype dtype;       /* SYN_DOUBLE needs fp64; the same kernels */
+    syn_preset preset;     /* of optim and schedule; default: the net's */
+    bool no_fuse;          /* one kernel per map: for tests */
+    bool keep;             /* no buffer is reused: every activation and its gradient stays readable */
+    bool stream;           /* never put data sets on the device whole */
+    int64_t memory_limit;  /* bytes; default: the device's */
+    int64_t steps;         /* of the whole run, for schedules that need it; syn_fit fills it in */
+} syn_plan_opts;
+
+SYN_API syn_status syn_plan_create(syn_plan **plan, syn_state *state, const syn_plan_opts *opts);
+SYN_API void syn_plan_destroy(syn_plan *plan);
+
+/* The same checks and memory sums with no device and nothing allocated; text as syn_plan_print. */
+typedef struct syn_plan_sizes {
+    int64_t params, grads, slots, arena, other; /* bytes on the device, data sets left out */
+    int64_t peak;                               /* their sum */
+    int launches;                               /* of one training step */
+    double flops, bytes;                        /* of one training step */
+} syn_plan_sizes;
+SYN_API void syn_plan_measure(const syn_plan *plan, syn_plan_sizes *sizes);
+/* Layers, launches, buffers as text (malloc'd). */
+SYN_API char *syn_plan_print(const syn_plan *plan);
+
+/* One step on a batch in memory: x is rows x input shape, y labels (rows) or targets (rows x shape), of
+ * any type; rows at most opts.batch. loss (may be NULL: nothing waits) gets the batch's mean loss. */
+SYN_API syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss);
+/* Its two halves: forward and gradients; then the optimizer. */
+SYN_API syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss);
+SYN_API syn_status syn_update(syn_plan *plan);
+/* Forward in test mode: output is rows x output shape, in double. */
+SYN_API syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n);
+/* Forward in test mode with the loss, nothing updated. */
+SYN_API syn_status syn_loss(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss);
+
+/* Gradients of the last syn_gradient or syn_step by parameter name; write: before syn_update. */
+SYN_API syn_status syn_grad_read(syn_plan *plan, const char *param, double *out, int64_t n);
+SYN_API syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, int64_t n);
+/* Output of a layer, or the loss's gradient with respect to it, in the last training step; needs
+ * opts.keep. n = rows x elements. Writing changes what later launches read only when the list is
+ * run by hand; it is there to inject values between syn_gradient and reading. */
+SYN_API syn_status syn_activation_read(syn_plan *plan, const char *layer, double *out, int64_t n);
+SYN_API syn_status syn_activation_write(syn_plan *plan, const char *layer, const double *in, int64_t n);
+SYN_API syn_status syn_activation_grad_read(syn_plan *plan, const char *layer, double *out, int64_t n);
+/* Optimizer slot ("m", "v", ...) of a parameter. */
+SYN_API syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out,
+                                 int64_t n);
+
+SYN_API int64_t syn_plan_step(const syn_plan *plan); /* optimizer steps taken */
+
+/* Everything a run needs to go on exactly: weights, slots, step, seed, and the caller's own JSON text
+ * (NULL: none). One file, renamed into place. */
+SYN_API syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json);
+/* user_json (may be NULL) gets malloc'd text or NULL. */
+SYN_API syn_status syn_plan_resume(syn_plan *plan, const char *path, char **user_json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,31 @@
+/* A spec is one table row (an optimizer, a schedule, an initialiser) with its options filled in.
+ * Specs are made by the row's own function, syn_adam(&(syn_adam_opts){ .lr = 1e-3 }), or by name,
+ * and are plain values: copy them freely. Options are checked when the spec is used. */
+#ifndef SYNCLINE_SPEC_H
+#define SYNCLINE_SPEC_H
+
+#include <syncline/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct syn_def;
+
+#define SYN_SPEC_BYTES 192
+typedef struct syn_spec {
+    const struct syn_def *def; /* NULL: none given, the default applies */
+    union {
+        double align;
+        unsigned char opts[SYN_SPEC_BYTES]; /* the row's options struct */
+    } u;
+} syn_spec;
+
+typedef syn_spec syn_optim;
+typedef syn_spec syn_schedule;
+typedef syn_spec syn_init;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,80 @@
+/* A kernel call as plain data: which template, specialised by which macros, over which values.
+ * Ops and GEMM kernels describe calls; the plan turns them into one program and bound launches.
+ *
+ * Conventions of kernel templates (files under cl/):
+ *   - the assembler puts cl/base/ *.cl in front once (real, LOAD/STORE, vectors, Philox);
+ *   - every instance is the template's text between "#define INSTANCE n", the call's `defs` and the
+ *     matching #undefs; identical (source, defs) pairs share one instance;
+ *   - a kernel is written KERNEL(name)(...): the instance number is appended to the name. Helper
+ *     functions of a template are written FN(name)(...), for the same reason;
+ *   - numbers that differ between batch sizes are kernel arguments (ints), all else is a macro. */
+#ifndef SYN_BASE_LAUNCH_H
+#define SYN_BASE_LAUNCH_H
+
+#include "base/base.h"
+
+typedef enum syn_arg_kind {
+    SYN_ARG_NONE,
+    SYN_ARG_VALUE,   /* buffer of graph value `value` */
+    SYN_ARG_SCRATCH, /* bytes [offset ...) of this call's scratch, from the arena; offset aligned to
+                        syn_profile.align */
+    SYN_ARG_INT,     /* cl_int */
+    SYN_ARG_REAL,    /* real: float or double as the plan's dtype */
+    SYN_ARG_BLOCK    /* one of the plan's own blocks, see syn_block */
+} syn_arg_kind;
+
+typedef enum syn_block {
+    SYN_BLOCK_CONTROL, /* step counter, cursor, latch: see cl/base/control.cl */
+    SYN_BLOCK_METRICS, /* sums over an epoch: see cl/base/control.cl */
+    SYN_BLOCK_SCALARS, /* rows of step scalars */
+    SYN_BLOCK_PARAMS,
+    SYN_BLOCK_GRADS,
+    SYN_BLOCK_SLOTS,
+    SYN_BLOCK_TILES,
+    SYN_BLOCK_X,       /* data set or staging: stored input rows */
+    SYN_BLOCK_Y,       /* data set or staging: stored target rows */
+    SYN_BLOCK_PERM,    /* shuffled row numbers of this epoch */
+    SYN_BLOCK_SHIFT,   /* standardisation: per-feature mean */
+    SYN_BLOCK_SCALE,   /* standardisation: per-feature 1/deviation */
+    SYN_BLOCKS
+} syn_block;
+
+typedef struct syn_arg {
+    syn_arg_kind kind;
+    int value;      /* graph value id, or syn_block */
+    int64_t i;      /* INT: the number; SCRATCH: byte offset */
+    double r;       /* REAL */
+    bool writes;    /* the kernel writes this buffer (guard bytes, traces) */
+} syn_arg;
+
+#define SYN_MAX_ARGS 40
+
+typedef struct syn_call {
+    const char *source;      /* "op/colsum.cl" */
+    const char *entry;       /* kernel name in the template */
+    char *defs;              /* malloc'd "#define COLS 300\n..." lines, or NULL; the call owns it */
+    char *text;              /* malloc'd generated template instead of `source`, or NULL */
+    syn_arg arg[SYN_MAX_ARGS];
+    int n_args;
+    int dims;
+    size_t global[3], local[3]; /* local all 0: the driver chooses */
+    double flops, bytes;        /* for the plan's printing */
+} syn_call;
+
+static inline void syn_call_arg(syn_call *c, syn_arg a) {
+    if (c->n_args < SYN_MAX_ARGS) c->arg[c->n_args++] = a;
+}
+static inline syn_arg syn_in(int value) { return (syn_arg){ .kind = SYN_ARG_VALUE, .value = value }; }
+static inline syn_arg syn_out(int value) {
+    return (syn_arg){ .kind = SYN_ARG_VALUE, .value = value, .writes = true };
+}
+static inline syn_arg syn_int(int64_t i) { return (syn_arg){ .kind = SYN_ARG_INT, .i = i }; }
+static inline syn_arg syn_real(double r) { return (syn_arg){ .kind = SYN_ARG_REAL, .r = r }; }
+static inline syn_arg syn_scratch(int64_t offset) {
+    return (syn_arg){ .kind = SYN_ARG_SCRATCH, .i = offset, .writes = true };
+}
+static inline syn_arg syn_block_arg(syn_block b, bool writes) {
+    return (syn_arg){ .kind = SYN_ARG_BLOCK, .value = (int)b, .writes = writes };
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* An experiment file: read, overridden by --set, checked, and made into data and a network. */
+#ifndef SYN_CLI_EXPERIMENT_H
+#define SYN_CLI_EXPERIMENT_H
+
+#include "cli/yaml.h"
+
+#include <syncline/syncline.h>
+
+/* The sections' own options; rows in experiment.c, printed by `help data`, `help train`. */
+typedef struct cli_top_opts {
+    syn_preset preset;
+    const char *name;
+} cli_top_opts;
+
+enum { CLI_CSV = 3 }; /* of cli_data_opts.format */
+typedef struct cli_data_opts {
+    syn_preset preset;
+    const char *name;
+    int format; /* 0: a named set */
+    const char *target;
+    bool labels, standardise;
+} cli_data_opts;
+
+typedef struct cli_train_opts {
+    syn_preset preset;
+    syn_spec loss, optimizer, schedule;
+    const char *init;
+    int batch, epochs, steps, seed;
+    int shuffle; /* 1 no, 2 yes */
+    int dtype;   /* 1 float, 2 double */
+    bool stream;
+    double memory_limit;
+} cli_train_opts;
+
+typedef struct cli_checkpoint_opts {
+    syn_preset preset;
+    int every, every_steps;
+} cli_checkpoint_opts;
+
+extern const syn_def cli_top_def, cli_data_def, cli_train_def, cli_checkpoint_def;
+const syn_table *cli_losses(void); /* the rows of the layer table that are losses */
+
+/* Options of an activation by its map row: a def made for the row, and the struct it fills. */
+typedef struct cli_map_opts {
+    syn_preset preset;
+    const char *name;
+    double attr[SYN_MAX_ATTRS];
+} cli_map_opts;
+typedef struct cli_map_def {
+    syn_def def;
+    syn_option option[SYN_MAX_ATTRS + 1];
+} cli_map_def;
+void cli_map_make_def(cli_map_def *out, const syn_map_row *row);
+
+typedef struct cli_experiment {
+    char *path;   /* of the file */
+    char *folder; /* that its relative paths start from */
+    cli_yaml yaml;
+    json_t *root;
+    json_t *resolved; /* every option written out, paths absolute: what the run folder keeps */
+    cli_top_opts top;
+    cli_data_opts data;
+    cli_train_opts train;
+    cli_checkpoint_opts checkpoint;
+    syn_data *set, *train_set, *val_set,
+        *test_set; /* set: what train_set and val_set are cut from */
+    syn_data *val_file;
+    syn_net *net;
+    syn_tensor output, loss;
+} cli_experiment;
+
+/* Read the file, apply n "key=value" overrides, read all sections. Errors name file, line and
+ * column. Start from {0}; free whatever the outcome. */
+syn_status cli_experiment_read(cli_experiment *e, const char *path, const char *const *set, int n);
+void cli_experiment_free(cli_experiment *e);
+
+/* Open and split the data; needs the file read. */
+syn_status cli_experiment_data(cli_experiment *e);
+/* Describe the network and its loss; needs the data, whose shape the input takes. Labels are
+ * checked against the output. */
+syn_status cli_experiment_net(cli_experiment *e);
+/* The resolved experiment as YAML text (malloc'd), after the two above; NULL without memory. */
+char *cli_experiment_text(const cli_experiment *e);
+
+/* ---- between the files of the reader ---- */
+
+/* A path of the file, absolute (malloc'd), so that the run folder can stand anywhere. */
+char *cli_absolute(const cli_experiment *e, const char *path);
+/* A one-key map { kind: options }: its key and value; false for anything else. */
+bool cli_item(const json_t *item, const char **kind, json_t **options);
+/* Bring every layer into the form { kind: { options } }. */
+syn_status cli_normalise_model(cli_experiment *e);
+/* Apply "train.epochs=3". */
+syn_status cli_override(cli_experiment *e, const char *assignment);
+/* The text that stands as an error, again, with the place of `at` and "where: " in front. */
+syn_status cli_fail_again(const json_t *at, const char *where);
+/* Write a section's resolved options into `resolved`, without presets equal to the experiment's. */
+json_t *cli_write_resolved(const cli_experiment *e, const syn_def *def, const void *opts,
+                           const char *where);
+
+#endif

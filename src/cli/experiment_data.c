@@ -1,0 +1,135 @@
+/* The data section: opening, splitting, and writing it as resolved. */
+#include "cli/experiment.h"
+
+#include "base/options_json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static json_t *data_key(const cli_experiment *e, const char *key) {
+    return json_object_get(json_object_get(e->root, "data"), key);
+}
+
+static void resolve_key(cli_experiment *e, const char *key, json_t *value) {
+    json_object_set_new(json_object_get(e->resolved, "data"), key, value);
+}
+
+char *cli_absolute(const cli_experiment *e, const char *path) {
+    char here[4096];
+    if (path[0] == '/') return syn_strdup(path);
+    if (e->folder[0] == '/') return syn_format("%s/%s", e->folder, path);
+    if (!getcwd(here, sizeof here)) return syn_format("%s/%s", e->folder, path);
+    if (!strcmp(e->folder, ".")) return syn_format("%s/%s", here, path);
+    return syn_format("%s/%s/%s", here, e->folder, path);
+}
+
+/* The files under `key`: [x, y], or one for csv. */
+static syn_status open_files(cli_experiment *e, const char *key, json_t *v, syn_data **data) {
+    bool csv = e->data.format == CLI_CSV;
+    json_t *x = json_is_array(v) ? json_array_get(v, 0) : v, *y = json_array_get(v, 1);
+    size_t n = json_is_array(v) ? json_array_size(v) : 1;
+    if (n != (csv ? 1 : 2) || !json_is_string(x) || (!csv && !json_is_string(y))) {
+        char got[96];
+        return syn_fail_at(v, SYN_E_ARGUMENT, "data: %s expects %s, got %s", key,
+                           csv ? "a file name" : "[x, y], two file names",
+                           syn_json_text(v, got, sizeof got));
+    }
+    char *x_path = cli_absolute(e, json_string_value(x));
+    char *y_path = csv ? NULL : cli_absolute(e, json_string_value(y));
+    syn_status status;
+    if (!x_path || (!csv && !y_path))
+        status = syn_no_memory(4096);
+    else if (csv)
+        status = syn_data_open_csv(data, x_path, e->data.target, e->data.labels);
+    else
+        status = syn_data_open(data, x_path, y_path);
+    if (status != SYN_OK) {
+        cli_fail_again(v, "data");
+    } else if (csv) {
+        resolve_key(e, key, json_string(x_path));
+    } else {
+        resolve_key(e, key, json_pack("[ss]", x_path, y_path));
+    }
+    free(x_path);
+    free(y_path);
+    return status;
+}
+
+static syn_status open_format(cli_experiment *e) {
+    json_t *data = json_object_get(e->root, "data"), *test = data_key(e, "test");
+    json_t *train = data_key(e, "train");
+    if (e->data.name)
+        return syn_fail_at(data, SYN_E_ARGUMENT,
+                           "data: name and format are both given; name is "
+                           "for sets that a package installs");
+    if (!train)
+        return syn_fail_at(data, SYN_E_ARGUMENT,
+                           "data: train is missing: the files to "
+                           "train on");
+    SYN_TRY(open_files(e, "train", train, &e->set));
+    return test ? open_files(e, "test", test, &e->test_set) : SYN_OK;
+}
+
+static syn_status open_named(cli_experiment *e) {
+    json_t *data = json_object_get(e->root, "data");
+    if (!e->data.name)
+        return syn_fail_at(data, SYN_E_ARGUMENT,
+                           "data: give name, a known set, or format and train, your own files");
+    static const char *const own[] = { "train", "test", "target" };
+    for (size_t i = 0; i < SYN_COUNT(own); i++)
+        if (data_key(e, own[i]))
+            return syn_fail_at_key(data_key(e, own[i]), SYN_E_ARGUMENT,
+                                   "data: %s is for your own files; give format instead of name",
+                                   own[i]);
+    if (syn_data_named(&e->set, &e->test_set, e->data.name) != SYN_OK)
+        return cli_fail_again(data_key(e, "name"), "data");
+    return SYN_OK;
+}
+
+/* validation: rows from the end, a share below 1, or files. */
+static syn_status split(cli_experiment *e) {
+    json_t *v = data_key(e, "validation");
+    int64_t rows = syn_data_rows(e->set), kept = rows;
+    if (json_is_number(v)) {
+        double d = json_number_value(v);
+        char got[SYN_NUMBER_SIZE], most[SYN_NUMBER_SIZE];
+        if (!(d >= 0) || d >= (double)rows || (d >= 1 && d != floor(d)))
+            return syn_fail_at(v, SYN_E_ARGUMENT,
+                               "data: validation is %s, allowed 0 to %s rows, or a share below 1",
+                               syn_number_text(got, d), syn_number_text(most, (double)rows - 1));
+        kept = rows - (int64_t)(d < 1 ? floor(d * (double)rows) : d);
+        if (kept < rows) resolve_key(e, "validation", json_integer(rows - kept));
+    } else if (v && e->data.format) {
+        SYN_TRY(open_files(e, "validation", v, &e->val_file));
+        e->val_set = e->val_file;
+    } else if (v) {
+        char got[96];
+        return syn_fail_at(v, SYN_E_ARGUMENT,
+                           "data: validation expects a number of rows or a "
+                           "share below 1, got %s",
+                           syn_json_text(v, got, sizeof got));
+    }
+    e->train_set = e->set;
+    if (kept == rows) return SYN_OK;
+    SYN_TRY(syn_data_slice(&e->train_set, e->set, 0, kept));
+    return syn_data_slice(&e->val_set, e->set, kept, rows - kept);
+}
+
+static syn_status same_shape(const cli_experiment *e, syn_data *other, const char *name) {
+    syn_shape a = syn_data_x_shape(e->set), b = other ? syn_data_x_shape(other) : a;
+    if (syn_shape_equal(&a, &b)) return SYN_OK;
+    char at[64], bt[64];
+    syn_shape_print(&a, at, sizeof at);
+    syn_shape_print(&b, bt, sizeof bt);
+    return syn_fail_at(data_key(e, name), SYN_E_SHAPE,
+                       "data: a sample of %s has shape %s, one of train has %s", name, bt, at);
+}
+
+syn_status cli_experiment_data(cli_experiment *e) {
+    SYN_TRY(e->data.format ? open_format(e) : open_named(e));
+    SYN_TRY(split(e));
+    SYN_TRY(same_shape(e, e->val_set, "validation"));
+    return same_shape(e, e->test_set, "test");
+}

@@ -1,0 +1,322 @@
+/* The model section: layers, activations and the loss, from the tables. */
+#include "cli/experiment.h"
+
+#include "base/options_json.h"
+#include "layer/layer.h"
+#include "op/map.h"
+#include "optim/optim.h"
+#include "optim/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const item_keys[] = { "from", "activation", NULL };
+
+/* What the items so far are called in `from:`, and what each returns: with its activation, where
+ * the net's layer of that name is without. */
+typedef struct builder {
+    cli_experiment *e;
+    json_t *resolved;
+    struct {
+        const char *name;
+        syn_tensor out;
+    } * item;
+    int n, cap;
+    syn_tensor last;
+} builder;
+
+/* options: behind the name, else NULL and the name is `at`. */
+static syn_status unknown_kind(const char *kind, const json_t *options, const json_t *at,
+                               const char *where, bool layers) {
+    const syn_table *all = syn_layers();
+    const char **names = malloc(sizeof *names * (size_t)(all->n + syn_map_count() + 1));
+    if (!names) return syn_no_memory(sizeof *names * (size_t)all->n);
+    size_t n = 0;
+    for (int i = 0; layers && i < all->n; i++)
+        if (!syn_layer_row_of(all->row[i])->loss) names[n++] = all->row[i]->name;
+    for (int i = 0; i < syn_map_count(); i++) names[n++] = syn_map_at(i)->name;
+    const char *near = syn_nearest(kind, names, n, sizeof *names);
+    syn_text all_names = { 0 };
+    for (size_t i = 0; i < n && !near; i++)
+        syn_text_add(&all_names, "%s%s", i ? ", " : "", names[i]);
+    (options ? syn_fail_at_key : syn_fail_at)(
+        options ? options : at, SYN_E_ARGUMENT, "%s: no %s '%s'; %s%s%s", where,
+        layers ? "layer or activation" : "activation", kind,
+        near ? "did you mean '" : "there are: ", near ? near : syn_text_str(&all_names),
+        near ? "'?" : "");
+    syn_text_free(&all_names);
+    free(names);
+    return SYN_E_ARGUMENT;
+}
+
+static const syn_map_row *find_map(const char *name) {
+    for (int i = 0; i < syn_map_count(); i++)
+        if (!strcmp(syn_map_at(i)->name, name)) return syn_map_at(i);
+    return NULL;
+}
+
+static const syn_def *find_layer(const char *kind) {
+    const syn_table *all = syn_layers();
+    for (int i = 0; i < all->n; i++)
+        if (!strcmp(all->row[i]->name, kind)) return all->row[i];
+    return NULL;
+}
+
+/* `from:` names of the item, else the item before. */
+static syn_status lookup(builder *b, const json_t *v, const char *where, syn_tensor *out) {
+    char got[96];
+    const char *name = json_string_value(v);
+    if (!name)
+        return syn_fail_at(v, SYN_E_ARGUMENT,
+                           "%s: from expects a layer's name or a list of them, "
+                           "got %s",
+                           where, syn_json_text(v, got, sizeof got));
+    for (int i = b->n - 1; i >= 0; i--)
+        if (!strcmp(b->item[i].name, name)) {
+            *out = b->item[i].out;
+            return SYN_OK;
+        }
+    *out = syn_net_find(b->e->net, name);
+    if (out->net) return SYN_OK;
+    syn_text names = { 0 };
+    syn_layer_info info;
+    for (int i = 0; i < syn_net_layers(b->e->net); i++) {
+        syn_net_layer_info(b->e->net, i, &info);
+        syn_text_add(&names, "%s%s", i ? ", " : "", info.name);
+    }
+    syn_fail_at(v, SYN_E_ARGUMENT, "%s: from: no layer '%s' before this one; there are: %s", where,
+                name, syn_text_str(&names));
+    syn_text_free(&names);
+    return SYN_E_ARGUMENT;
+}
+
+static syn_status inputs(builder *b, const json_t *from, const char *where, syn_tensor *in,
+                         int *n) {
+    *n = 1;
+    in[0] = b->last;
+    if (!from) return SYN_OK;
+    if (!json_is_array(from)) return lookup(b, from, where, &in[0]);
+    *n = (int)json_array_size(from);
+    if (*n > SYN_MAX_IN)
+        return syn_fail_at(from, SYN_E_ARGUMENT, "%s: from names %d layers, allowed 1 to %d", where,
+                           *n, SYN_MAX_IN);
+    for (int i = 0; i < *n; i++) SYN_TRY(lookup(b, json_array_get(from, (size_t)i), where, &in[i]));
+    return SYN_OK;
+}
+
+/* The item as it is in the resolved file: name, inputs, every option. */
+static syn_status record(builder *b, const char *kind, const syn_def *def, const void *opts,
+                         const syn_tensor *in, int n, syn_tensor out) {
+    json_t *options = json_object(), *item = json_object(), *from = json_array();
+    json_object_set_new(options, "name", json_string(syn_tensor_name(out)));
+    for (int i = 0; i < n; i++) json_array_append_new(from, json_string(syn_tensor_name(in[i])));
+    if (n != 1 || in[0].layer != b->last.layer) {
+        json_object_set(options, "from", n == 1 ? json_array_get(from, 0) : from);
+    }
+    json_decref(from);
+    json_t *written = cli_write_resolved(b->e, def, opts, kind);
+    if (written) json_object_update_missing(options, written);
+    json_decref(written);
+    json_object_set_new(item, kind, options);
+    return json_array_append_new(b->resolved, item) ? syn_no_memory(64) : SYN_OK;
+}
+
+/* An element-wise function; options: a map, or nothing. */
+static syn_status add_map(builder *b, const syn_map_row *row, json_t *options, const json_t *at,
+                          const char *where, const syn_tensor *in, int n, syn_tensor *out) {
+    static const char *const keys[] = { "from", NULL };
+    cli_map_def m;
+    cli_map_opts opts = { 0 };
+    cli_map_make_def(&m, row);
+    SYN_TRY(syn_options_read(&m.def, &opts, options, where, keys));
+    SYN_TRY(syn_options_resolve(&m.def, &opts, b->e->top.preset, where));
+    if (n != 1) return syn_fail_at(at, SYN_E_ARGUMENT, "%s takes one input, got %d", where, n);
+    *out = syn_map(in[0], row->name, opts.attr, m.def.n_options - 1);
+    if (opts.name) *out = syn_named(*out, opts.name);
+    if (syn_net_status(b->e->net) != SYN_OK) return cli_fail_again(at, "model");
+    return record(b, row->name, &m.def, &opts, in, n, *out);
+}
+
+/* activation: elu, or activation: { leaky_relu: { alpha: 0.1 } } */
+static syn_status add_sugar(builder *b, json_t *v, const char *where, syn_tensor *out) {
+    const char *name = json_string_value(v);
+    json_t *options = NULL;
+    if (!name && !cli_item(v, &name, &options)) {
+        char got[96];
+        return syn_fail_at(v, SYN_E_ARGUMENT,
+                           "%s: activation expects NAME or { NAME: { ... } }, "
+                           "got %s",
+                           where, syn_json_text(v, got, sizeof got));
+    }
+    const syn_map_row *row = find_map(name);
+    if (!row) return unknown_kind(name, options, v, where, false);
+    char *inner = syn_format("%s: %s", where, name);
+    if (!inner) return syn_no_memory(64);
+    syn_tensor x = *out;
+    syn_status status = add_map(b, row, options, v, inner, &x, 1, out);
+    free(inner);
+    return status;
+}
+
+static syn_status add_layer(builder *b, const syn_def *def, json_t *options, const json_t *at,
+                            const char *where, const syn_tensor *in, int n, syn_tensor *out) {
+    void *opts = calloc(1, def->size);
+    if (!opts) return syn_no_memory(def->size);
+    syn_status status = syn_options_read(def, opts, options, where, item_keys);
+    if (status == SYN_OK) *out = syn_layer(b->e->net, def->name, in, n, opts);
+    free(opts);
+    SYN_TRY(status);
+    if (syn_net_status(b->e->net) != SYN_OK) return cli_fail_again(at, "model");
+    const syn_net_layer *made = &b->e->net->layer[out->layer];
+    SYN_TRY(record(b, def->name, def, made->opts, in, n, *out));
+    b->last = *out;
+    json_t *activation = json_object_get(options, "activation");
+    return activation ? add_sugar(b, activation, where, out) : SYN_OK;
+}
+
+/* The input layer is there by itself; an item for it may name it. */
+static syn_status name_input(builder *b, json_t *options, const json_t *at, const char *where) {
+    syn_input_opts opts = { 0 };
+    if (syn_net_layers(b->e->net) > 1)
+        return syn_fail_at(at, SYN_E_ARGUMENT, "%s: the input layer comes first", where);
+    SYN_TRY(syn_options_read(find_layer("input"), &opts, options, where, NULL));
+    if (!opts.name) return SYN_OK;
+    syn_tensor x = syn_named(b->last, opts.name);
+    if (syn_net_status(b->e->net) != SYN_OK) return cli_fail_again(at, "model");
+    return record(b, "input", find_layer("input"), &opts, &x, 1, x);
+}
+
+static syn_status bad_item(const json_t *item) {
+    if (json_is_object(item) && json_object_size(item) > 1) {
+        void *it = json_object_iter((json_t *)(uintptr_t)item);
+        const char *first = json_object_iter_key(it);
+        it = json_object_iter_next((json_t *)(uintptr_t)item, it);
+        return syn_fail_at_key(json_object_iter_value(it), SYN_E_ARGUMENT,
+                               "model: '%s' stands beside '%s'; put a layer's options inside it: "
+                               "- %s: { %s: ... }",
+                               json_object_iter_key(it), first, first, json_object_iter_key(it));
+    }
+    char got[96];
+    return syn_fail_at(item, SYN_E_ARGUMENT,
+                       "model: expects a layer, as NAME or NAME: { ... }, "
+                       "got %s",
+                       syn_json_text(item, got, sizeof got));
+}
+
+static syn_status remember(builder *b, syn_tensor named, syn_tensor out) {
+    if (!syn_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item)) return syn_no_memory(64);
+    b->item[b->n].name = syn_intern(syn_tensor_name(named));
+    b->item[b->n++].out = out;
+    b->last = out;
+    return SYN_OK;
+}
+
+static syn_status add_item(builder *b, const json_t *item) {
+    const char *kind;
+    json_t *options;
+    if (!cli_item(item, &kind, &options)) return bad_item(item);
+    char *where = syn_format("model: %s", kind);
+    if (!where) return syn_no_memory(64);
+    const syn_def *def = find_layer(kind);
+    const syn_map_row *map = def ? NULL : find_map(kind);
+    syn_tensor in[SYN_MAX_IN], out = b->last;
+    int n;
+    syn_status status;
+    if (!def && !map) {
+        status = unknown_kind(kind, options, item, "model", true);
+    } else if (def && syn_layer_row_of(def)->loss) {
+        status =
+            syn_fail_at_key(options, SYN_E_ARGUMENT,
+                            "model: %s is a loss; it goes into train: { loss: %s }", kind, kind);
+    } else if (def && !strcmp(kind, "input")) {
+        status = name_input(b, options, item, where);
+        out = b->last;
+    } else {
+        status = inputs(b, json_object_get(options, "from"), where, in, &n);
+        int made = syn_net_layers(b->e->net);
+        if (status == SYN_OK)
+            status = def ? add_layer(b, def, options, item, where, in, n, &out)
+                         : add_map(b, map, options, item, where, in, n, &out);
+        if (status == SYN_OK) status = remember(b, (syn_tensor){ b->e->net, made }, out);
+    }
+    free(where);
+    return status;
+}
+
+static json_t *train_key(const cli_experiment *e, const char *key) {
+    return json_object_get(json_object_get(e->root, "train"), key);
+}
+
+/* Whether a set's targets are what the loss takes: class numbers, or values of the output's shape.
+ */
+static syn_status check_targets(const cli_experiment *e, const syn_data *set, const char *name) {
+    const json_t *data = json_object_get(e->root, "data"), *at = json_object_get(data, name);
+    const char *loss = e->train.loss.def->name;
+    syn_shape out, y;
+    if (!set) return SYN_OK;
+    if (!at) at = data;
+    SYN_TRY(syn_tensor_shape(e->output, &out));
+    y = syn_data_y_shape(set);
+    if (!syn_layer_row_of(e->train.loss.def)->labels) {
+        int64_t got = y.rank ? syn_shape_count(&y) : 1, want = syn_shape_count(&out);
+        if (got == want) return SYN_OK;
+        return syn_fail_at(
+            at, SYN_E_SHAPE,
+            "data: %s has %lld value%s of targets a sample, but %s compares %lld, as many "
+            "as the last layer gives",
+            name, (long long)got, got == 1 ? "" : "s", loss, (long long)want);
+    }
+    if (!syn_data_has_labels(set))
+        return syn_fail_at(
+            train_key(e, "loss"), SYN_E_ARGUMENT,
+            "train: loss %s wants class numbers, but the targets of %s are numbers of "
+            "type %s%s",
+            loss, name, syn_type_name(syn_data_y_type(set)),
+            e->data.format == CLI_CSV ? " (csv: say labels: yes)" : "");
+    if (syn_data_check_labels(set, out.dim[out.rank - 1]) == SYN_OK) return SYN_OK;
+    char *where = syn_format("data: %s", name);
+    cli_fail_again(at, where ? where : "data");
+    free(where);
+    return SYN_E_ARGUMENT;
+}
+
+/* Whether the schedule suits the run: some want steps, and some end. */
+static syn_status check_schedule(const cli_experiment *e) {
+    syn_optim_use use;
+    syn_schedule copy = e->train.schedule;
+    int64_t steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch) * e->train.epochs;
+    if (e->train.steps && e->train.steps < steps) steps = e->train.steps;
+    if (syn_optim_prepare(&e->train.optimizer, e->top.preset, &use) != SYN_OK)
+        return cli_fail_again(train_key(e, "optimizer"), "train: optimizer");
+    if (syn_schedule_check(&copy, e->top.preset, use.lr, steps) != SYN_OK)
+        return cli_fail_again(train_key(e, "schedule"), "train: schedule");
+    return SYN_OK;
+}
+
+syn_status cli_experiment_net(cli_experiment *e) {
+    json_t *model = json_object_get(e->root, "model"), *item;
+    builder b = { .e = e, .resolved = json_object_get(e->resolved, "model") };
+    char got[96];
+    size_t i;
+    if (!json_is_array(model) || !json_array_size(model))
+        return syn_fail_at(model, SYN_E_ARGUMENT, "model: expects a list of layers, got %s",
+                           json_is_array(model) ? "an empty one"
+                                                : syn_json_text(model, got, sizeof got));
+    SYN_TRY(syn_net_create(&e->net, (uint64_t)e->train.seed));
+    syn_net_preset(e->net, e->top.preset);
+    b.last = syn_input(e->net, syn_data_x_shape(e->set));
+    syn_status status = syn_net_status(e->net);
+    json_array_foreach(model, i, item) {
+        if (status == SYN_OK) status = add_item(&b, item);
+    }
+    free(b.item);
+    SYN_TRY(status);
+    e->output = b.last;
+    e->loss = syn_layer(e->net, e->train.loss.def->name, &b.last, 1, e->train.loss.u.opts);
+    if (syn_net_status(e->net) != SYN_OK)
+        return cli_fail_again(train_key(e, "loss"), "train: loss");
+    SYN_TRY(check_targets(e, e->set, "train"));
+    SYN_TRY(check_targets(e, e->val_file, "validation"));
+    SYN_TRY(check_targets(e, e->test_set, "test"));
+    return check_schedule(e);
+}

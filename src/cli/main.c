@@ -1,0 +1,95 @@
+/* syncline: the command line. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_flag device_only[] = { CLI_DEVICE_FLAG, { NULL, NULL, NULL } };
+static const cli_flag no_flags[] = { { NULL, NULL, NULL } };
+static const cli_flag plan_flags[] = { CLI_DEVICE_FLAG,
+                                       CLI_SET_FLAG,
+                                       { "launches", NULL, "every kernel launch and buffer, too" },
+                                       { NULL, NULL, NULL } };
+static const cli_flag train_flags[] = {
+    CLI_DEVICE_FLAG,
+    { "out", "DIR", "the run folder; default: runs/NAME, or runs/NAME-2 and so on" },
+    CLI_SET_FLAG,
+    { "init", "W.safetensors", "start from these weights: parameters are taken by name" },
+    { "resume", "DIR", "go on with the run in this folder, exactly; instead of FILE" },
+    { NULL, NULL, NULL }
+};
+static const cli_flag predict_flags[] = {
+    CLI_DEVICE_FLAG,
+    { "out", "FILE.npy", "where predictions go; default: predictions.npy in the run folder" },
+    { NULL, NULL, NULL }
+};
+static const cli_flag help_flags[] = {
+    { "markdown", NULL, "the whole reference as doc/reference.md" }, { NULL, NULL, NULL }
+};
+
+static const cli_command commands[] = {
+    { "devices", "", 0, 0, "list the OpenCL devices, best first",
+      "The best device is used unless --device or the environment variable SYNCLINE_DEVICE "
+      "chooses: gpu, cpu, platform and device number as 0:1, or part of a name.",
+      no_flags, cli_devices },
+    { "plan", "FILE", 1, 1, "show layers, shapes, parameters, launches and memory of an experiment",
+      "Checks the experiment file and its data, and compiles for the device, but trains nothing.",
+      plan_flags, cli_plan },
+    { "train", "[FILE]", 0, 1, "train the network an experiment file describes",
+      "The run folder gets experiment.yaml (every option written out), weights.safetensors, "
+      "state.safetensors (for --resume), history.csv, history.jsonl, curves.svg and summary.json.\n"
+      "Ctrl-C saves the state and stops; a second one stops at once.",
+      train_flags, cli_train },
+    { "evaluate", "DIR", 1, 1, "loss and accuracy of a trained run on its data", NULL, device_only,
+      cli_evaluate },
+    { "predict", "DIR INPUT.npy", 2, 2, "outputs of a trained run for the samples in a file",
+      "INPUT is .npy or IDX, its first axis samples of the shape the network was trained on. "
+      "Classifiers give probabilities.",
+      predict_flags, cli_predict },
+    { "selftest", "", 0, 0, "check every kernel against the host on this device", NULL, device_only,
+      cli_selftest },
+    { "help", "[TOPIC]", 0, 1, "the reference: every layer, optimizer, schedule and option", NULL,
+      help_flags, cli_help },
+};
+
+int cli_command_count(void) { return (int)SYN_COUNT(commands); }
+
+const cli_command *cli_command_at(int i) { return &commands[i]; }
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_DFL); /* syncline help | head */
+    const char *name = argc > 1 ? argv[1] : "--help";
+    cli_call call = { 0 };
+    if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+        printf("syncline %s\n", SYN_VERSION);
+        return CLI_OK;
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+        int code = cli_help(&call);
+        return argc > 1 ? code : CLI_USAGE;
+    }
+    for (size_t i = 0; i < SYN_COUNT(commands); i++)
+        if (!strcmp(commands[i].name, name)) call.command = &commands[i];
+    if (!call.command) {
+        const char *near =
+            syn_nearest(name, &commands[0].name, SYN_COUNT(commands), sizeof commands[0]);
+        fprintf(stderr, "syncline: no command '%s'; %s%s%s\n", name,
+                near ? "did you mean '" : "see: syncline --help", near ? near : "",
+                near ? "'?" : "");
+        return CLI_USAGE;
+    }
+    int code = cli_parse(&call, argc - 2, argv + 2);
+    if (code != CLI_OK) return code;
+    if (cli_get(&call, "help")) {
+        cli_call help = { .operand = { name }, .n_operands = 1 };
+        return cli_help(&help);
+    }
+    code = call.command->run(&call);
+    if (fflush(stdout) != 0 && code == CLI_OK) {
+        perror("syncline: standard output");
+        code = CLI_ERROR;
+    }
+    return code;
+}

@@ -1,0 +1,110 @@
+/* syncline plan: what an experiment would run, and what it takes. */
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Left-aligned text of `width` columns; printf counts bytes. */
+static void put(const char *text, int width) {
+    int n = cli_columns(text);
+    printf("%s%*s", text, n < width ? width - n : 0, "");
+}
+
+static void print_layers(const syn_net *net) {
+    int name_width = 5, kind_width = 4, shape_width = 12;
+    int n = syn_net_layers(net);
+    syn_layer_info l;
+    char a[32], shape[64];
+    for (int i = 0; i < n; i++) {
+        syn_net_layer_info(net, i, &l);
+        syn_shape_print(&l.shape, shape, sizeof shape);
+        if (cli_columns(l.name) > name_width) name_width = cli_columns(l.name);
+        if (cli_columns(l.kind) > kind_width) kind_width = cli_columns(l.kind);
+        if (cli_columns(shape) > shape_width) shape_width = cli_columns(shape);
+    }
+    put("layer", name_width + 2);
+    put("kind", kind_width + 2);
+    put("output shape", shape_width + 2);
+    printf("%12s %14s  from\n", "parameters", "multiply-adds");
+    for (int i = 0; i < n; i++) {
+        syn_net_layer_info(net, i, &l);
+        syn_shape_print(&l.shape, shape, sizeof shape);
+        put(l.name, name_width + 2);
+        put(l.kind, kind_width + 2);
+        put(shape, shape_width + 2);
+        printf("%12s", cli_count_text(a, sizeof a, (double)l.parameters));
+        printf(" %14s", cli_count_text(a, sizeof a, (double)l.flops));
+        for (int k = 0; k < l.n_in; k++) {
+            syn_layer_info in;
+            syn_net_layer_info(net, l.in[k], &in);
+            printf("%s%s", k ? ", " : "  ", in.name);
+        }
+        printf("\n");
+    }
+}
+
+static void print_bytes(const char *name, int64_t bytes) {
+    char text[32];
+    if (bytes) printf("  %-26s %12s\n", name, cli_bytes_text(text, sizeof text, (double)bytes));
+}
+
+static int64_t stored(const syn_data *d) {
+    if (!d) return 0;
+    syn_shape x = syn_data_x_shape(d), y = syn_data_y_shape(d);
+    int64_t row = syn_shape_count(&x) * (int64_t)syn_type_size(syn_data_x_type(d));
+    row += (y.rank ? syn_shape_count(&y) : 1) * (int64_t)syn_type_size(syn_data_y_type(d));
+    return row * syn_data_rows(d);
+}
+
+static void print_sizes(const cli_experiment *e, const cli_session *s) {
+    syn_plan_sizes z;
+    char a[32], b[32];
+    syn_plan_measure(s->plan, &z);
+    int64_t steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch);
+    printf("\n%s parameters. ", cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)));
+    printf("A step of %d samples: %d launches, %s operations, %s moved.\n", e->train.batch,
+           z.launches, cli_short_text(a, sizeof a, z.flops), cli_bytes_text(b, sizeof b, z.bytes));
+    printf("%s steps an epoch, %s in %d epochs%s.\n\nmemory on the device\n",
+           cli_count_text(a, sizeof a, (double)steps),
+           cli_count_text(b, sizeof b, (double)steps * e->train.epochs), e->train.epochs,
+           e->train.steps ? ", unless train.steps ends it before" : "");
+    print_bytes("parameters", z.params);
+    print_bytes("gradients", z.grads);
+    print_bytes("optimizer slots", z.slots);
+    print_bytes("activations and scratch", z.arena);
+    print_bytes("other", z.other);
+    print_bytes("planned", z.peak);
+    print_bytes("training data, if it fits", stored(e->train_set));
+    print_bytes("the device has", s->device.global_bytes);
+}
+
+static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call) {
+    const char *set[CLI_MAX_GIVEN];
+    SYN_TRY(cli_experiment_read(e, call->operand[0], set, cli_sets(call, set)));
+    SYN_TRY(cli_experiment_data(e));
+    SYN_TRY(cli_experiment_net(e));
+    print_layers(e->net);
+    fflush(stdout);
+    SYN_TRY(cli_session_train(s, e, cli_get(call, "device")));
+    print_sizes(e, s);
+    char *device = cli_device_text(&s->device);
+    printf("  on %s\n", device ? device : "?");
+    free(device);
+    if (cli_get(call, "launches")) {
+        char *text = syn_plan_print(s->plan);
+        if (!text) return syn_no_memory(4096);
+        printf("\n%s", text);
+        free(text);
+    }
+    return SYN_OK;
+}
+
+int cli_plan(const cli_call *call) {
+    cli_experiment e = { 0 };
+    cli_session s = { 0 };
+    int code = run(&e, &s, call) == SYN_OK ? CLI_OK : cli_fail();
+    cli_session_close(&s);
+    cli_experiment_free(&e);
+    return code;
+}

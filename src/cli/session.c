@@ -1,0 +1,104 @@
+#include "cli/session.h"
+
+#include "layer/layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void log_line(syn_log_level level, const char *line, void *user) {
+    if (level == SYN_LOG_INFO) return;
+    cli_progress_clear(user);
+    fflush(stdout);
+    fprintf(stderr, level == SYN_LOG_TRACE ? "%s\n" : "syncline: %s\n", line);
+}
+
+int cli_sets(const cli_call *call, const char **set) {
+    int n = 0;
+    for (int i = 0; i < call->n_given; i++)
+        if (!strcmp(call->given[i].name, "set")) set[n++] = call->given[i].value;
+    return n;
+}
+
+char *cli_device_text(const syn_device_info *d) {
+    return syn_format("%d:%d %s, %s, driver %s", d->platform, d->index, d->name, d->platform_name,
+                      d->driver);
+}
+
+syn_status cli_session_context(cli_session *s, const char *device) {
+    syn_ctx_opts opts = { .device = device, .log = log_line, .log_user = s->progress };
+    syn_status status = syn_ctx_create(&s->ctx, &opts);
+    if (status == SYN_E_DEVICE && !strstr(syn_error_text(), "clinfo")) {
+        char *text = syn_strdup(syn_error_text());
+        syn_fail(status,
+                 "%s; look with: clinfo -l (for CPUs, Debian's package pocl-opencl-icd "
+                 "brings a device)",
+                 text ? text : "no device");
+        free(text);
+    }
+    SYN_TRY(status);
+    syn_ctx_device(s->ctx, &s->device);
+    return SYN_OK;
+}
+
+static syn_status standardise(syn_state *state, const syn_data *data) {
+    syn_shape shape = syn_data_x_shape(data);
+    int64_t n = syn_shape_count(&shape);
+    double *moments = malloc(2 * sizeof *moments * (size_t)n);
+    if (!moments) return syn_no_memory(2 * sizeof *moments * (size_t)n);
+    syn_status status = syn_data_moments(data, moments, moments + n);
+    if (status == SYN_OK) status = syn_state_standardise(state, moments, moments + n, n);
+    free(moments);
+    return status;
+}
+
+/* train.init: those of the file's parameters that the network has. */
+static syn_status start_from(cli_session *s, cli_experiment *e) {
+    char *path = cli_absolute(e, e->train.init);
+    int loaded = 0;
+    if (!path) return syn_no_memory(strlen(e->train.init));
+    syn_status status = syn_load(s->state, path, true, &loaded);
+    if (status == SYN_OK && loaded == 0)
+        status = syn_fail(SYN_E_ARGUMENT, "%s: none of its tensors is a parameter of this network",
+                          path);
+    if (status == SYN_OK)
+        printf("%-10s %d of %d parameters from %s\n", "weights", loaded, syn_net_params(e->net),
+               path);
+    free(path);
+    return status;
+}
+
+syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *device) {
+    if (!s->ctx) SYN_TRY(cli_session_context(s, device));
+    SYN_TRY(syn_state_create(&s->state, s->ctx, e->net));
+    if (e->data.standardise) SYN_TRY(standardise(s->state, e->train_set));
+    if (e->train.init) SYN_TRY(start_from(s, e));
+    syn_plan_opts opts = { .loss = e->loss,
+                           .optim = e->train.optimizer,
+                           .schedule = e->train.schedule,
+                           .batch = e->train.batch,
+                           .dtype = e->train.dtype == 2 ? SYN_DOUBLE : SYN_FLOAT,
+                           .preset = e->top.preset,
+                           .stream = e->train.stream,
+                           .memory_limit = (int64_t)e->train.memory_limit };
+    return syn_plan_create(&s->plan, s->state, &opts);
+}
+
+syn_status cli_session_load(cli_session *s, const char *weights, const char *device, int batch,
+                            syn_dtype dtype) {
+    SYN_TRY(cli_session_context(s, device));
+    SYN_TRY(syn_load_model(&s->net, &s->state, s->ctx, weights));
+    syn_plan_opts opts = { .batch = batch, .dtype = dtype };
+    for (int i = 0; i < syn_net_layers(s->net); i++)
+        if (s->net->layer[i].row->loss) opts.loss = (syn_tensor){ s->net, i };
+    if (!opts.loss.net) opts.output = (syn_tensor){ s->net, syn_net_layers(s->net) - 1 };
+    return syn_plan_create(&s->plan, s->state, &opts);
+}
+
+void cli_session_close(cli_session *s) {
+    syn_plan_destroy(s->plan);
+    syn_state_destroy(s->state);
+    syn_net_destroy(s->net);
+    syn_ctx_destroy(s->ctx);
+    *s = (cli_session){ 0 };
+}

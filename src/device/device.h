@@ -1,0 +1,90 @@
+/* The device behind opaque handles: everything other rooms may do with it. Only files of this folder
+ * include OpenCL or CLBlast headers. */
+#ifndef SYN_DEVICE_DEVICE_H
+#define SYN_DEVICE_DEVICE_H
+
+#include "base/launch.h"
+#include "base/profile.h"
+#include "device/gemm_own.h"
+
+#include <syncline/context.h>
+
+typedef struct syn_buffer syn_buffer;
+typedef struct syn_program syn_program;
+typedef struct syn_kernel syn_kernel;
+typedef struct syn_event syn_event;
+
+const syn_profile *syn_ctx_profile_of(const syn_ctx *ctx);
+void syn_ctx_log(const syn_ctx *ctx, syn_log_level level, const char *fmt, ...) SYN_PRINTF(3, 4);
+/* Whether the self-test of this context's device ran (or need not), set once. */
+bool syn_ctx_claim_selftest(syn_ctx *ctx);
+/* "NAME|DRIVER|PROFILE": what verdicts and tuning are kept under. */
+const char *syn_ctx_key(const syn_ctx *ctx);
+/* A provider of GEMM the self-test found wrong on this device is not chosen any more. */
+void syn_ctx_ban_gemm(syn_ctx *ctx, const char *provider);
+bool syn_ctx_gemm_banned(const syn_ctx *ctx, const char *provider);
+
+/* Buffers. A sub-buffer's offset is a multiple of the profile's align; it keeps its parent alive. */
+syn_status syn_buffer_create(syn_buffer **b, syn_ctx *ctx, int64_t bytes, const char *what);
+syn_status syn_buffer_sub(syn_buffer **b, syn_buffer *parent, int64_t offset, int64_t bytes);
+/* Over a caller's cl_mem, retained. A misaligned offset is an error here; callers copy then. */
+syn_status syn_buffer_wrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset, int64_t bytes);
+void syn_buffer_destroy(syn_buffer *b);
+int64_t syn_buffer_bytes(const syn_buffer *b);
+
+/* On the compute queue, in order. wait: returns when done; else the host memory must stay as it is
+ * until an event marked later. */
+syn_status syn_buffer_write(syn_buffer *b, int64_t offset, const void *from, int64_t bytes, bool wait);
+syn_status syn_buffer_read(syn_buffer *b, int64_t offset, void *to, int64_t bytes, bool wait);
+syn_status syn_buffer_zero(syn_buffer *b); /* by a kernel-free path that works above 2 GiB */
+syn_status syn_buffer_copy(syn_buffer *from, int64_t from_offset, syn_buffer *to, int64_t to_offset,
+                           int64_t bytes);
+
+/* On the transfer queue, after `after` (may be NULL); *done is for syn_ctx_wait_for. */
+syn_status syn_buffer_send(syn_buffer *b, const void *from, int64_t bytes, syn_event *after,
+                           syn_event **done);
+
+/* Events of the compute queue. */
+syn_status syn_ctx_mark(syn_ctx *ctx, syn_event **event);     /* completes when all before it has */
+syn_status syn_ctx_wait_for(syn_ctx *ctx, syn_event *event);  /* what follows waits for it on the device */
+syn_status syn_event_wait(syn_event *event);                  /* the host waits */
+bool syn_event_done(syn_event *event);                        /* whether it has completed, at once */
+void syn_event_release(syn_event *event);
+/* Hands the cl_event over (to release) and frees the rest. */
+void syn_event_take(syn_event *event, void *cl_event_out);
+syn_status syn_ctx_flush(syn_ctx *ctx);
+syn_status syn_ctx_finish(syn_ctx *ctx);
+
+/* Programs: text after assembly (plan/program.c). Kernels keep their program alive. */
+syn_status syn_program_build(syn_program **p, syn_ctx *ctx, const char *text, const char *options);
+void syn_program_destroy(syn_program *p);
+syn_status syn_kernel_create(syn_kernel **k, syn_program *p, const char *name);
+void syn_kernel_destroy(syn_kernel *k);
+syn_status syn_kernel_buffer(syn_kernel *k, int index, const syn_buffer *b);
+syn_status syn_kernel_value(syn_kernel *k, int index, const void *value, size_t size);
+syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const size_t *local);
+
+/* The text of a file under cl/: embedded, or from SYNCLINE_CL_DIR. malloc'd. */
+syn_status syn_cl_text(const char *path, char **text);
+
+/* GEMM (gemm.c): the provider table. `calls` describe own kernels; none: the library call below. */
+typedef struct syn_gemm_choice {
+    const char *provider;
+    syn_gemm_plan plan;
+} syn_gemm_choice;
+syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn_arg b, syn_arg c,
+                           syn_gemm_choice *choice);
+/* The same by name, for tests and the self-test; false: it does not take this shape. */
+int syn_gemm_providers(void);
+const char *syn_gemm_provider(int i);
+bool syn_gemm_plan_with(const syn_ctx *ctx, int provider, const syn_gemm *g, syn_arg a, syn_arg b,
+                        syn_arg c, syn_gemm_plan *plan);
+/* CLBlast on this context's queue; scratch may be NULL when the plan asked for none. */
+syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a,
+                            const syn_buffer *b, const syn_buffer *c, const syn_buffer *scratch);
+/* Whether the provider is ever chosen by itself on the profile. */
+bool syn_gemm_provider_serves(int i, const syn_profile *p);
+bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_arg b, syn_arg c,
+                           syn_gemm_plan *out);
+
+#endif

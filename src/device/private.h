@@ -1,0 +1,54 @@
+/* What the files of this folder share. */
+#ifndef SYN_DEVICE_PRIVATE_H
+#define SYN_DEVICE_PRIVATE_H
+
+#include "device/device.h"
+
+#include <syncline/opencl.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct syn_ctx {
+    cl_context context;
+    cl_device_id device;
+    cl_command_queue queue, transfer;
+    syn_device_info info;
+    syn_profile profile;
+    char key[400];
+    syn_log_fn log;
+    void *log_user;
+    bool own_queue;
+    bool no_selftest;
+    atomic_bool selftest_claimed;
+    atomic_llong bytes, peak;
+    _Atomic(const char *) banned[4];
+    atomic_int refs; /* buffers and programs keep it alive */
+};
+void syn_ctx_retain(syn_ctx *ctx);
+
+struct syn_buffer {
+    syn_ctx *ctx;
+    cl_mem mem;
+    int64_t bytes;
+    bool counted; /* in ctx->bytes */
+};
+
+struct syn_event {
+    cl_event event;
+};
+
+/* "clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES (-5) on NAME" */
+syn_status syn_cl_fail(const syn_ctx *ctx, cl_int error, const char *call);
+const char *syn_cl_error_name(cl_int error);
+#define SYN_CL(ctx, call, error)                                                                   \
+    do {                                                                                           \
+        cl_int syn_cl_error_ = (error);                                                            \
+        if (syn_cl_error_ != CL_SUCCESS) return syn_cl_fail(ctx, syn_cl_error_, call);             \
+    } while (0)
+
+void syn_device_describe(cl_platform_id platform, cl_device_id device, int p, int d,
+                         syn_device_info *info);
+void syn_device_profile(cl_device_id device, const syn_device_info *info, bool cpu, syn_profile *p);
+
+#endif

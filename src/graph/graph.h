@@ -1,0 +1,136 @@
+/* The graph: values produced and read by nodes, in execution order. No device here.
+ *
+ * A value is a tensor. `shape` leaves the batch axis out when `batched`; so one graph serves every
+ * batch size. A node applies an op; it points at its `const syn_op *`, and nothing here asks which. */
+#ifndef SYN_GRAPH_GRAPH_H
+#define SYN_GRAPH_GRAPH_H
+
+#include "base/launch.h"
+#include "base/profile.h"
+
+#define SYN_MAX_IN 16
+#define SYN_MAX_OUT 16
+
+typedef enum syn_value_kind {
+    SYN_VALUE_TEMP,  /* lives in the arena */
+    SYN_VALUE_PARAM, /* a segment of the parameter block */
+    SYN_VALUE_GRAD   /* a segment of the gradient block */
+} syn_value_kind;
+
+typedef struct syn_value {
+    syn_shape shape;
+    bool batched;
+    bool integer;  /* int32 elements, else real */
+    bool keep;     /* shares its memory with nothing and stays readable after the step */
+    syn_value_kind kind;
+    int param;     /* PARAM, GRAD: number of the net's parameter */
+    int alias;     /* the value this is a view of, or -1 */
+    int producer;  /* node, or -1 */
+    int layer;     /* the net's layer whose output this is, or -1 */
+    int grad;      /* value holding the loss's gradient, or -1 */
+} syn_value;
+
+typedef struct syn_graph syn_graph;
+typedef struct syn_node syn_node;
+typedef struct syn_emit syn_emit;
+
+/* One kind of node. Rows of src/op/ops.inc. */
+typedef struct syn_op {
+    const char *name;
+    /* Add nodes that turn dout (value per output, -1: none) into din (value per input; leave -1
+     * where there is none or need[i] is false). NULL: not differentiable. */
+    syn_status (*grad)(syn_graph *g, int node, const int *dout, const bool *need, int *din);
+    /* Describe the calls that compute the node. NULL: a view, nothing runs. */
+    syn_status (*emit)(syn_emit *e, const syn_node *node);
+    bool in_place; /* element-wise: an output may take the memory of an input that dies here */
+} syn_op;
+
+/* One instruction of a map program: an element-wise function applied to earlier results. */
+typedef struct syn_fn syn_fn;
+typedef struct syn_ins {
+    const syn_fn *fn;
+    int form;          /* 0: forward; k: derivative with respect to operand k-1, times src[0] = dy */
+    int src[4];        /* operands: temps; forward: x (a, b); derivative: dy, operands ..., y; -1 unused */
+    double attr[4];
+    uint32_t stream;   /* of random functions */
+} syn_ins;
+/* Temps 0 .. n_in-1 are the node's inputs, n_in + i is the result of instruction i. */
+typedef struct syn_prog {
+    syn_ins *ins;
+    int n_ins, cap;
+    int out[SYN_MAX_OUT]; /* temp stored in each output */
+} syn_prog;
+
+struct syn_node {
+    const syn_op *op;
+    int in[SYN_MAX_IN], n_in;
+    int out[SYN_MAX_OUT], n_out;
+    int layer;        /* layer of the net it belongs to, or -1: for naming the guilty */
+    bool backward;
+    int i[4];         /* attributes by op: transpositions, offsets */
+    double r[4];
+    syn_prog *prog;   /* map nodes */
+};
+
+struct syn_graph {
+    syn_value *value;
+    syn_node *node;
+    int n_values, cap_values, n_nodes, cap_nodes;
+    int layer;        /* given to nodes made from here on */
+    bool backward;
+    int x, target;    /* fed values, -1: none */
+    int loss;         /* value of per-row losses, -1 */
+    int hits;         /* value of per-row hits (0/1), -1 */
+    int output;       /* value predict returns, -1 */
+    bool failed;      /* out of memory while building */
+};
+
+void syn_graph_init(syn_graph *g);
+void syn_graph_free(syn_graph *g);
+
+/* A new value; -1 when memory ran out (g->failed is set, and later calls do nothing harmful). */
+int syn_graph_value(syn_graph *g, syn_shape shape, bool batched);
+int syn_graph_like(syn_graph *g, int value); /* same shape */
+/* A node over `in`, with n_out outputs already made; returns its number or -1. */
+int syn_graph_node(syn_graph *g, const syn_op *op, const int *in, int n_in, const int *out, int n_out);
+int64_t syn_value_count(const syn_graph *g, int value); /* elements without the batch axis */
+int64_t syn_value_cols(const syn_graph *g, int value);  /* last axis */
+int syn_value_root(const syn_graph *g, int value);      /* through aliases */
+
+/* Gradient pass (grad.c): from the loss node's gradient to every value that `wanted` (by value
+ * number, n_values entries) or that leads to one. Sets value.grad, and tags gradients of PARAM
+ * values as GRAD. `copy` and `add` make the helper nodes: y = x, y = a + b. */
+typedef struct syn_grad_ops {
+    int (*copy)(syn_graph *g, int x);
+    int (*add)(syn_graph *g, int a, int b);
+} syn_grad_ops;
+syn_status syn_graph_grad(syn_graph *g, int loss_node, const bool *wanted, const syn_grad_ops *ops);
+
+/* Fuse pass (fuse.c): chains of map nodes become one node each. map is the op of map nodes. */
+syn_status syn_graph_fuse(syn_graph *g, const syn_op *map);
+/* Drop nodes whose outputs nobody reads. */
+syn_status syn_graph_prune(syn_graph *g);
+
+/* Text of all nodes (print.c). */
+void syn_graph_print(const syn_graph *g, syn_text *t);
+
+/* What an op's emit sees: the graph, the device's profile, the batch, and where calls go. */
+struct syn_emit {
+    const syn_graph *graph;
+    const syn_profile *profile;
+    syn_dtype dtype;
+    int rows;  /* of the batch */
+    bool train;
+    /* Takes the call (its text and defs too) whatever the result. scratch: bytes. */
+    syn_status (*call)(syn_emit *e, syn_call *call, int64_t scratch);
+    /* C[m x n] = op(A) op(B) by the best provider. */
+    syn_status (*gemm)(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta, bool tb, int a, int b, int c);
+};
+int64_t syn_emit_count(const syn_emit *e, int value); /* elements with the batch axis */
+int64_t syn_emit_rows(const syn_emit *e, int value);  /* count / last axis */
+static inline int syn_emit_vec(const syn_emit *e) {
+    return e->dtype == SYN_DOUBLE ? e->profile->vec_double : e->profile->vec_float;
+}
+static inline int64_t syn_emit_real(const syn_emit *e) { return e->dtype == SYN_DOUBLE ? 8 : 4; }
+
+#endif

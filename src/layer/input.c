@@ -1,0 +1,31 @@
+#include "layer/layer.h"
+
+#include <string.h>
+
+/* The shape is no option: syn_input sets it on the layer before anything reads it. */
+static _Thread_local syn_shape pending;
+
+static syn_status describe(syn_net *net, int layer) {
+    if (syn_shape_count(&pending) <= 0 || pending.rank < 1)
+        return syn_fail(SYN_E_SHAPE, "an input needs a shape of 1 to %d axes, none of them empty",
+                        SYN_MAX_RANK);
+    for (int i = 0; i < layer; i++)
+        if (net->layer[i].row == &syn_layer_input)
+            return syn_fail(SYN_E_ARGUMENT, "the net has an input already (%s); one is possible",
+                            net->layer[i].name);
+    net->layer[layer].shape = pending;
+    pending = (syn_shape){ 0 };
+    return SYN_OK;
+}
+
+syn_tensor syn_input(syn_net *net, syn_shape shape) {
+    pending = shape;
+    return syn_layer(net, "input", NULL, 0, NULL);
+}
+
+static int lower(syn_lower *l, int layer, const int *in) {
+    (void)in;
+    return syn_feed(l->graph, l->net->layer[layer].shape, false, false);
+}
+
+const syn_layer_row syn_layer_input = { .describe = describe, .lower = lower };

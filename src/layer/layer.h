@@ -1,0 +1,107 @@
+/* Nets and layers: what a net is made of, and what each layer file provides. */
+#ifndef SYN_LAYER_LAYER_H
+#define SYN_LAYER_LAYER_H
+
+#include "base/options_json.h"
+#include "op/map.h"
+#include "op/ops.h"
+
+#include <syncline/net.h>
+
+typedef struct syn_lower syn_lower;
+
+/* What src/layer/NAME.c defines, as syn_layer_NAME. */
+typedef struct syn_layer_row {
+    int min_in, max_in;
+    /* Options are resolved. Set the layer's shape, declare its parameters, count its multiply-adds;
+     * errors go through syn_fail and get the layer's name in front. */
+    syn_status (*describe)(syn_net *net, int layer);
+    /* Compose ops over the inputs' values; returns the output's value, -1 when memory ran out. */
+    int (*lower)(syn_lower *l, int layer, const int *in);
+    bool random;      /* gets a stream of its own */
+    /* Losses only. */
+    bool loss, labels; /* labels: the target is class numbers, else values of the input's shape */
+    int (*link)(syn_graph *g, int x); /* turns the loss's input into predictions; NULL: as it is */
+} syn_layer_row;
+
+#define SYN_ROW(name, doc) extern const syn_layer_row syn_layer_##name;
+#define SYN_REAL(...)
+#define SYN_INT(...)
+#define SYN_FLAG(...)
+#define SYN_CHOICE(...)
+#define SYN_TEXT(...)
+#define SYN_INITIALISER(...)
+#define SYN_ROW_END(name)
+#include <syncline/layers.inc>
+#include <syncline/losses.inc>
+#include <syncline/rows_end.inc>
+
+typedef struct syn_net_param {
+    char *name; /* "dense_1/kernel" */
+    syn_shape shape;
+    int layer;
+    syn_init init; /* resolved */
+    syn_preset preset;
+    double fan_in, fan_out;
+} syn_net_param;
+
+typedef struct syn_net_layer {
+    const syn_def *def;
+    const syn_layer_row *row;
+    char *name;
+    void *opts; /* resolved */
+    int in[SYN_MAX_IN], n_in;
+    syn_shape shape; /* of the output, one sample */
+    int first_param, n_params;
+    uint32_t stream; /* of random layers */
+    int64_t flops;   /* multiply-adds forward, one sample */
+} syn_net_layer;
+
+struct syn_net {
+    uint64_t seed;
+    syn_preset preset;
+    syn_net_layer *layer;
+    int n_layers, cap_layers;
+    syn_net_param *param;
+    int n_params, cap_params;
+    int n_random;
+    syn_status status; /* the sticky error */
+    char *error;
+};
+
+const syn_table *syn_layers(void); /* losses included, def->kind "loss" */
+const syn_layer_row *syn_layer_row_of(const syn_def *def);
+
+/* Shape of input k of a layer, while describing. */
+const syn_shape *syn_layer_in(const syn_net *net, int layer, int k);
+/* Declare "LAYER/suffix"; init is resolved. */
+syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shape shape,
+                           const syn_init *init, double fan_in, double fan_out);
+static inline void *syn_layer_opts(const syn_net *net, int layer) { return net->layer[layer].opts; }
+
+/* Lowering: a graph for training (random layers act, the loss is there), for evaluation (loss, no
+ * randomness) or for prediction (no loss). */
+struct syn_lower {
+    const syn_net *net;
+    syn_graph *graph;
+    bool train;
+    int *param;  /* graph value of each parameter, -1 until it is used */
+    int target;  /* value of the fed target, -1 */
+};
+int syn_lower_param(syn_lower *l, int layer, int k); /* graph value of the layer's k-th parameter */
+
+typedef struct syn_lower_opts {
+    int loss;    /* loss layer, -1: none */
+    int output;  /* layer whose output is the graph's result, -1: none */
+    bool link;   /* apply the loss's link to that output (when it is the input of `link_loss`) */
+    int link_loss;
+    bool train;
+    bool keep;   /* every layer's output stays readable */
+} syn_lower_opts;
+/* Sets graph->x, target, loss, hits, output, and value.layer. loss_node: the node of the loss. */
+syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph *graph,
+                         int *loss_node);
+
+void syn_net_print(const syn_net *net, syn_text *t);
+
+#endif

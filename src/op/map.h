@@ -1,0 +1,44 @@
+/* Element-wise functions: the table (maps.inc and registered rows), and the op that runs programs of
+ * them. */
+#ifndef SYN_OP_MAP_H
+#define SYN_OP_MAP_H
+
+#include "graph/graph.h"
+
+#include <syncline/net.h>
+
+/* A row. Expressions name operands x (or a and b), the result y, attributes, and `u`, 32 random bits, when
+ * random. */
+struct syn_fn {
+    syn_map_row row;
+    int operands;           /* 0 and 1: one, x; 2: a and b */
+    const char *derivative_b; /* with respect to the second operand */
+    bool random;            /* every element draws u */
+    bool hidden;            /* machinery, not an activation */
+    /* Named constants made from the attributes, "const uint thr = ...;"; NULL: the attributes by name. */
+    void (*constants)(const double *attr, const char *type, syn_text *t);
+};
+
+int syn_fn_count(void);                      /* built-in rows, then registered ones */
+const syn_fn *syn_fn_at(int i);
+const syn_fn *syn_fn_find(const char *name); /* NULL and error text; hidden rows are found too */
+int syn_fn_attrs(const syn_fn *fn);
+
+/* The activations among them, for help and errors. */
+int syn_map_count(void);
+const syn_map_row *syn_map_at(int i);
+const syn_map_row *syn_map_find(const char *name);
+
+/* Attribute values: given ones, else the preset's defaults; checked against their ranges. */
+syn_status syn_fn_attributes(const syn_fn *fn, const double *given, int n_given, syn_preset preset,
+                             double *attr, const char *where);
+
+extern const syn_op syn_op_map;
+extern const syn_grad_ops syn_map_grad_ops;
+
+/* y = fn(x ...); returns the new value or -1 (g->failed). */
+int syn_map_apply(syn_graph *g, const syn_fn *fn, const int *in, int n_in, const double *attr,
+                  uint32_t stream);
+int syn_map_add(syn_graph *g, int a, int b); /* b may be one row or one value */
+
+#endif

@@ -1,0 +1,203 @@
+/* Writes the OpenCL C of a map program.
+ *
+ * The program's body is written once for vectors and once for scalars (tails; GPUs have only
+ * scalars). Elements are seen as rows x cols, cols being the last axis: an input that is one row or
+ * one value is broadcast, and random functions address their bits by (row, col), so that a mask depends
+ * neither on fusion nor on the kernel variant. */
+#include "op/map.h"
+#include "op/map_text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { FULL, ROW, ONE } extent; /* how an input meets the elements */
+
+typedef struct writer {
+    syn_text t;
+    const syn_emit *e;
+    const syn_node *n;
+    extent in[SYN_MAX_IN];
+    bool random, by_rows;
+    int vec;
+    int64_t cols;
+} writer;
+
+/* The expression with every number cast to the type, so that `x > 0 ? 1 : 0` is a vector of reals
+ * where x is: OpenCL would make it one of ints. */
+static void write_expr(syn_text *t, const char *expr, const char *type) {
+    for (const char *c = expr; *c;) {
+        size_t word = 0;
+        while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
+        bool number = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
+        if (number) {
+            char *end;
+            (void)strtod(c, &end);
+            syn_text_add(t, "((%s)(%.*s))", type, (int)(end - c), c);
+            c = end;
+        } else if (word) {
+            syn_text_put(t, c, word);
+            c += word;
+        } else {
+            syn_text_put(t, c++, 1);
+        }
+    }
+}
+
+/* One instruction in a block of its own, where operands and attributes have their names. */
+static void write_ins(writer *w, int i, const char *type) {
+    const syn_ins *ins = &w->n->prog->ins[i];
+    const syn_fn *fn = ins->fn;
+    syn_text *t = &w->t;
+    bool two = fn->operands > 1;
+    const char *expr = ins->form == 0   ? fn->row.forward
+                       : ins->form == 1 ? fn->row.derivative
+                                        : fn->derivative_b;
+    syn_text_add(t, "%s t%d; { ", type, w->n->n_in + i);
+    const char *const names[2] = { two ? "a" : "x", "b" };
+    if (ins->form == 0) {
+        for (int k = 0; k < 2; k++)
+            if (ins->src[k] >= 0) syn_text_add(t, "const %s %s = t%d; ", type, names[k], ins->src[k]);
+    } else {
+        for (int k = 0; k < 2; k++)
+            if (ins->src[1 + k] >= 0)
+                syn_text_add(t, "const %s %s = t%d; ", type, names[k], ins->src[1 + k]);
+        if (ins->src[3] >= 0) syn_text_add(t, "const %s y = t%d; ", type, ins->src[3]);
+    }
+    if (fn->constants) {
+        fn->constants(ins->attr, type, t);
+        syn_text_add(t, " ");
+    } else {
+        for (int a = 0; a < syn_fn_attrs(fn); a++)
+            syn_text_add(t, "const %s %s = (%s)(%.17g); ", type, fn->row.attr[a].name, type,
+                         ins->attr[a]);
+    }
+    bool vector = strcmp(type, "realv") == 0;
+    if (fn->random)
+        syn_text_add(t, "const %s u = syn_random_%s(row, col, %uu, step, key); ",
+                     vector ? "uintv" : "uint", vector ? "v" : "s", ins->stream);
+    syn_text_add(t, "t%d = ", w->n->n_in + i);
+    if (ins->form) syn_text_add(t, "t%d * ", ins->src[0]);
+    syn_text_add(t, "(");
+    write_expr(t, expr, type);
+    syn_text_add(t, "); }\n");
+}
+
+/* Loads, instructions and stores of one place; `at` is the element, `col` its column. */
+static void write_body(writer *w, bool vector) {
+    const char *type = vector ? "realv" : "real";
+    syn_text *t = &w->t;
+    for (int k = 0; k < w->n->n_in; k++) {
+        if (w->in[k] == ONE)
+            syn_text_add(t, "const %s t%d = (%s)(LOAD(i%d, 0));\n", type, k, type, k);
+        else
+            syn_text_add(t, "const %s t%d = %s(i%d, %s);\n", type, k, vector ? "VLOAD" : "LOAD", k,
+                         w->in[k] == ROW ? "col" : "at");
+    }
+    for (int i = 0; i < w->n->prog->n_ins; i++) write_ins(w, i, type);
+    for (int o = 0; o < w->n->n_out; o++)
+        syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
+}
+
+static void write_signature(writer *w) {
+    syn_text *t = &w->t;
+    syn_text_add(t, "KERNEL(map)(");
+    for (int k = 0; k < w->n->n_in; k++) syn_text_add(t, "__global const real *i%d, ", k);
+    for (int o = 0; o < w->n->n_out; o++) syn_text_add(t, "__global real *o%d, ", o);
+    if (w->random) syn_text_add(t, "__global const uint *ctl, ");
+    syn_text_add(t, "const int rows) {\n");
+    if (w->random)
+        syn_text_add(t, "const uint step = CTL_STEP(ctl); const uint2 key = CTL_KEY(ctl);\n");
+}
+
+/* CPU: a work-item takes a run of elements (flat), or a block of rows, in whole vectors. */
+static size_t write_cpu(writer *w, int64_t count) {
+    syn_text *t = &w->t;
+    enum { RUN = 2048 }; /* elements of a work-item: small enough to share, large enough to pay */
+    if (!w->by_rows) {
+        syn_text_add(t, "const int n = rows * %lld;\n", (long long)w->cols);
+        syn_text_add(t, "int at = (int)get_global_id(0) * %d;\nconst int end = min(at + %d, n);\n",
+                     RUN, RUN);
+        syn_text_add(t, "for (; at + SYN_VEC <= end; at += SYN_VEC) {\n");
+        write_body(w, true);
+        syn_text_add(t, "}\nfor (; at < end; at++) {\n");
+        write_body(w, false);
+        syn_text_add(t, "}\n}\n");
+        return (size_t)syn_ceil_div(count, RUN);
+    }
+    int64_t block = w->cols >= RUN ? 1 : RUN / w->cols;
+    syn_text_add(t, "int row = (int)get_global_id(0) * %lld;\n", (long long)block);
+    syn_text_add(t, "const int last = min(row + %lld, rows);\n", (long long)block);
+    syn_text_add(t, "for (; row < last; row++) {\nint col = 0;\n");
+    if (w->cols >= w->vec) {
+        syn_text_add(t, "for (; col + SYN_VEC <= %lld; col += SYN_VEC) {\n", (long long)w->cols);
+        syn_text_add(t, "const int at = row * %lld + col;\n", (long long)w->cols);
+        write_body(w, true);
+        syn_text_add(t, "}\n");
+    }
+    if (w->cols % w->vec) {
+        syn_text_add(t, "for (; col < %lld; col++) {\nconst int at = row * %lld + col;\n",
+                     (long long)w->cols, (long long)w->cols);
+        write_body(w, false);
+        syn_text_add(t, "}\n");
+    }
+    syn_text_add(t, "}\n}\n");
+    return (size_t)syn_ceil_div(count / w->cols, block);
+}
+
+/* GPU: a work-item an element. */
+static size_t write_gpu(writer *w, int64_t count) {
+    syn_text *t = &w->t;
+    syn_text_add(t, "const int at = (int)get_global_id(0);\nif (at >= rows * %lld) return;\n",
+                 (long long)w->cols);
+    if (w->by_rows)
+        syn_text_add(t, "const int row = at / %lld, col = at - row * %lld;\n", (long long)w->cols,
+                     (long long)w->cols);
+    write_body(w, false);
+    syn_text_add(t, "}\n");
+    return (size_t)count;
+}
+
+syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
+    writer w = { .e = e, .n = n, .vec = syn_emit_vec(e) };
+    int out = n->out[0];
+    int64_t count = syn_emit_count(e, out);
+    w.cols = syn_value_cols(e->graph, out);
+    if (count > INT32_MAX)
+        return syn_fail(SYN_E_ARGUMENT, "a tensor of %lld elements: the limit is 2^31 - 1; use a "
+                                        "smaller batch", (long long)count);
+    for (int k = 0; k < n->n_in; k++) {
+        int64_t c = syn_emit_count(e, n->in[k]);
+        bool whole = e->graph->value[n->in[k]].batched == e->graph->value[out].batched &&
+                     syn_value_count(e->graph, n->in[k]) == syn_value_count(e->graph, out);
+        w.in[k] = whole ? FULL : c == 1 ? ONE : ROW;
+        w.by_rows |= w.in[k] == ROW;
+    }
+    for (int i = 0; i < n->prog->n_ins; i++) w.random |= n->prog->ins[i].fn->random;
+    w.by_rows |= w.random;
+    write_signature(&w);
+    size_t items = e->profile->cpu ? write_cpu(&w, count) : write_gpu(&w, count);
+    if (syn_text_status(&w.t) != SYN_OK) {
+        syn_text_free(&w.t);
+        return syn_no_memory(4096);
+    }
+    syn_call c = { .text = w.t.s, .entry = "map", .dims = 1 };
+    for (int k = 0; k < n->n_in; k++) {
+        syn_call_arg(&c, syn_in(n->in[k]));
+        c.bytes += (double)syn_emit_count(e, n->in[k]) * (double)syn_emit_real(e);
+    }
+    for (int o = 0; o < n->n_out; o++) {
+        syn_call_arg(&c, syn_out(n->out[o]));
+        c.bytes += (double)count * (double)syn_emit_real(e);
+    }
+    if (w.random) syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
+    syn_call_arg(&c, syn_int(count / w.cols));
+    c.flops = (double)count * n->prog->n_ins;
+    c.global[0] = items;
+    c.local[0] = 1;
+    if (!e->profile->cpu) {
+        c.local[0] = 64;
+        c.global[0] = (size_t)syn_round_up((int64_t)items, 64);
+    }
+    return e->call(e, &c, 0);
+}

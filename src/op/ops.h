@@ -1,0 +1,29 @@
+/* Ops with kernels of their own, and the functions that add their nodes. Each returns the new value,
+ * or -1 when memory ran out (the graph is then marked failed). */
+#ifndef SYN_OP_OPS_H
+#define SYN_OP_OPS_H
+
+#include "base/expr.h"
+#include "graph/graph.h"
+
+#define SYN_OP(name) extern const syn_op syn_op_##name;
+#include "op/ops.inc"
+#undef SYN_OP
+
+int syn_op_count(void);
+const syn_op *syn_op_at(int i);
+
+int syn_feed(syn_graph *g, syn_shape shape, bool target, bool labels); /* rows of the data set */
+int syn_view(syn_graph *g, int x, syn_shape shape);                    /* same elements, other shape */
+int syn_gemm_node(syn_graph *g, int a, int b, bool ta, bool tb);       /* op(A) op(B) over last axes */
+int syn_colsum(syn_graph *g, int x, syn_shape shape); /* over all but the last axes, as `shape` */
+int syn_concat_node(syn_graph *g, const int *x, int n); /* along the last axis */
+int syn_slice_node(syn_graph *g, int x, int first, int cols); /* columns of the last axis */
+int syn_softmax_node(syn_graph *g, int x);
+
+/* Losses: make values of per-row losses and (softmax) hits; their third output is the gradient. scale is
+ * the factor of the gradient; `mean`: divided by the rows of the batch too. */
+int syn_softmax_xent_node(syn_graph *g, int logits, int target, bool mean);
+int syn_mse_node(syn_graph *g, int x, int target, bool mean);
+
+#endif

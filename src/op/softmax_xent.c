@@ -1,0 +1,38 @@
+/* Cross entropy of softmax(x) against integer labels: row losses, hits and the gradient in one pass. */
+#include "op/ops.h"
+#include "op/row.h"
+
+int syn_softmax_xent_node(syn_graph *g, int logits, int target, bool mean) {
+    int out[3] = { syn_graph_value(g, SYN_SHAPE(1), true), syn_graph_value(g, SYN_SHAPE(1), true),
+                   syn_graph_like(g, logits) };
+    int node = syn_graph_node(g, &syn_op_softmax_xent, (int[]){ logits, target }, 2, out, 3);
+    if (node < 0) return -1;
+    g->node[node].i[0] = mean;
+    g->value[out[1]].integer = true;
+    g->loss = out[0];
+    g->hits = out[1];
+    return node;
+}
+
+static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need, int *din) {
+    (void)dout;
+    (void)need;
+    g->node[node].i[1] = 1; /* the gradient is wanted */
+    din[0] = g->node[node].out[2];
+    return SYN_OK;
+}
+
+static syn_status emit(syn_emit *e, const syn_node *n) {
+    syn_call c;
+    SYN_TRY(syn_row_call(e, n->in[0], "op/softmax_xent.cl", "softmax_xent", &c,
+                         "#define MEAN %d\n#define GRAD %d\n", n->i[0], n->i[1]));
+    syn_call_arg(&c, syn_in(n->in[0]));
+    syn_call_arg(&c, syn_in(n->in[1]));
+    syn_call_arg(&c, syn_out(n->out[0]));
+    syn_call_arg(&c, syn_out(n->out[1]));
+    if (n->i[1]) syn_call_arg(&c, syn_out(n->out[2]));
+    syn_call_arg(&c, syn_int(syn_emit_rows(e, n->in[0])));
+    return e->call(e, &c, 0);
+}
+
+const syn_op syn_op_softmax_xent = { .name = "softmax_xent", .grad = grad, .emit = emit };

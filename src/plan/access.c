@@ -1,0 +1,84 @@
+/* Reading and writing by name: gradients, slots, activations. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+static syn_status gradient(syn_plan *plan, const char *name, int64_t n, int *p) {
+    if (!plan->has_graph[SYN_MODE_TRAIN])
+        return syn_fail(SYN_E_ARGUMENT, "the plan has no loss, and so no gradients");
+    *p = syn_state_param(plan->state, name);
+    if (*p < 0) return SYN_E_ARGUMENT;
+    if (plan->grad_offset[*p] < 0)
+        return syn_fail(SYN_E_ARGUMENT, "%s is not trained by this plan", name);
+    if (plan->state->count[*p] == n) return SYN_OK;
+    return syn_fail(SYN_E_SHAPE, "%s has %lld elements, got %lld", name,
+                    (long long)plan->state->count[*p], (long long)n);
+}
+
+syn_status syn_grad_read(syn_plan *plan, const char *param, double *out, int64_t n) {
+    int p = -1;
+    SYN_TRY(gradient(plan, param, n, &p));
+    return syn_reals_read(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], out, n);
+}
+
+syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, int64_t n) {
+    int p = -1;
+    SYN_TRY(gradient(plan, param, n, &p));
+    return syn_reals_write(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], in, n);
+}
+
+syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out, int64_t n) {
+    int p = -1;
+    SYN_TRY(gradient(plan, param, n, &p));
+    for (int k = 0; k < plan->optim.n_slots; k++)
+        if (strcmp(plan->optim.impl->slots[k], slot) == 0)
+            return syn_reals_read(plan->block[SYN_BLOCK_SLOTS], plan->dtype,
+                                  k * plan->grad_length + plan->grad_offset[p], out, n);
+    return syn_fail(SYN_E_ARGUMENT, "%s has no slot '%s'", plan->optim.spec.def->name, slot);
+}
+
+/* The value of a layer's output (or its gradient) in the list run last. */
+static syn_status activation(syn_plan *plan, const char *layer, bool grad, int64_t n,
+                             syn_buffer **buffer) {
+    syn_tensor t = syn_net_find(plan->state->net, layer);
+    if (!t.net) {
+        const syn_net *net = plan->state->net;
+        const char *near = syn_nearest(layer, &net->layer[0].name, (size_t)net->n_layers, sizeof *net->layer);
+        return syn_fail(SYN_E_ARGUMENT, near ? "no layer '%s'; did you mean '%s'?" : "no layer '%s'", layer,
+                        near);
+    }
+    if (!plan->keep)
+        return syn_fail(SYN_E_ARGUMENT, "activations share memory; make the plan with keep to read them");
+    if (!plan->last) return syn_fail(SYN_E_ARGUMENT, "no training step was run yet");
+    const syn_graph *g = plan->last->graph;
+    int value = -1;
+    for (int v = 0; v < g->n_values && value < 0; v++)
+        if (g->value[v].layer == t.layer) value = v;
+    if (value >= 0 && grad) value = g->value[value].grad;
+    *buffer = value < 0 ? NULL : plan->last->value[syn_value_root(g, value)];
+    if (!*buffer)
+        return syn_fail(SYN_E_ARGUMENT, "%s has no %s of its own in this plan", layer,
+                        grad ? "gradient" : "output");
+    int64_t want = syn_value_count(g, value) * (g->value[value].batched ? plan->last->rows : 1);
+    if (want == n) return SYN_OK;
+    return syn_fail(SYN_E_SHAPE, "%s has %lld values in a batch of %d, got %lld", layer, (long long)want,
+                    plan->last->rows, (long long)n);
+}
+
+syn_status syn_activation_read(syn_plan *plan, const char *layer, double *out, int64_t n) {
+    syn_buffer *b;
+    SYN_TRY(activation(plan, layer, false, n, &b));
+    return syn_reals_read(b, plan->dtype, 0, out, n);
+}
+
+syn_status syn_activation_write(syn_plan *plan, const char *layer, const double *in, int64_t n) {
+    syn_buffer *b;
+    SYN_TRY(activation(plan, layer, false, n, &b));
+    return syn_reals_write(b, plan->dtype, 0, in, n);
+}
+
+syn_status syn_activation_grad_read(syn_plan *plan, const char *layer, double *out, int64_t n) {
+    syn_buffer *b;
+    SYN_TRY(activation(plan, layer, true, n, &b));
+    return syn_reals_read(b, plan->dtype, 0, out, n);
+}

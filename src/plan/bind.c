@@ -1,0 +1,89 @@
+/* Binding: buffers and kernels for a placed list, once; running it afterwards sets nothing. */
+#include "plan/list.h"
+
+#include <stdlib.h>
+
+syn_status syn_list_want(syn_list *l, syn_kernels *kernels) {
+    for (int i = 0; i < l->n_items; i++)
+        if (!l->item[i].library) SYN_TRY(syn_kernels_want(kernels, &l->item[i].call, &l->item[i].instance));
+    return SYN_OK;
+}
+
+/* The buffer an argument names; scratch pieces are sub-buffers, made here and kept by the item. */
+static syn_status buffer_of(syn_item *item, const syn_arg *a, const syn_list *l, const syn_binding *b,
+                            syn_buffer **out) {
+    *out = NULL;
+    if (a->kind == SYN_ARG_VALUE) *out = l->value[syn_value_root(l->graph, a->value)];
+    if (a->kind == SYN_ARG_BLOCK) *out = b->block[a->value];
+    if (*out) return SYN_OK;
+    return syn_fail(SYN_E_ARGUMENT, "%s: a buffer it needs is not there (a bug: please report it)",
+                    item->call.entry ? item->call.entry : "gemm");
+}
+
+static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const syn_binding *b,
+                           syn_dtype dtype) {
+    const syn_arg *a = &item->call.arg[index];
+    if (a->kind == SYN_ARG_INT) {
+        int32_t i = (int32_t)a->i;
+        return syn_kernel_value(item->kernel, index, &i, sizeof i);
+    }
+    if (a->kind == SYN_ARG_REAL) {
+        float f = (float)a->r;
+        return dtype == SYN_DOUBLE ? syn_kernel_value(item->kernel, index, &a->r, sizeof a->r)
+                                   : syn_kernel_value(item->kernel, index, &f, sizeof f);
+    }
+    syn_buffer *buffer = NULL;
+    if (a->kind == SYN_ARG_SCRATCH) {
+        const syn_place *p = &l->place[item->place];
+        syn_buffer *piece;
+        SYN_TRY(syn_buffer_sub(&piece, l->slab[p->slab], p->offset + a->i, p->bytes - a->i));
+        syn_status status = syn_kernel_buffer(item->kernel, index, piece);
+        /* The kernel holds the memory object itself from here on. */
+        syn_buffer_destroy(piece);
+        return status;
+    }
+    SYN_TRY(buffer_of(item, a, l, b, &buffer));
+    return syn_kernel_buffer(item->kernel, index, buffer);
+}
+
+syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype) {
+    if (item->library) {
+        const syn_place *p = &l->place[item->place];
+        return syn_buffer_sub(&item->scratch_buffer, l->slab[p->slab], p->offset, p->bytes);
+    }
+    SYN_TRY(syn_kernels_get(b->kernels, item->instance, &item->kernel));
+    for (int k = 0; k < item->call.n_args; k++) SYN_TRY(bind_arg(item, k, l, b, dtype));
+    return SYN_OK;
+}
+
+syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
+    const syn_graph *g = l->graph;
+    l->value = calloc((size_t)g->n_values + 1, sizeof *l->value);
+    if (!l->value) return syn_no_memory((size_t)g->n_values * sizeof *l->value);
+    for (int i = 0; i < l->n_slabs; i++) l->slab[i] = b->slab[i];
+    for (int v = 0; v < g->n_values; v++) {
+        const syn_value *value = &g->value[v];
+        if (value->alias >= 0) continue;
+        if (value->kind == SYN_VALUE_PARAM) l->value[v] = b->param[value->param];
+        if (value->kind == SYN_VALUE_GRAD) l->value[v] = b->grad[value->param];
+        if (value->kind != SYN_VALUE_TEMP || l->storage[v] < 0) continue;
+        const syn_place *p = &l->place[l->storage[v]];
+        SYN_TRY(syn_buffer_sub(&l->value[v], b->slab[p->slab], p->offset, p->bytes));
+    }
+    for (int i = 0; i < l->n_items; i++) SYN_TRY(syn_item_bind(&l->item[i], l, b, dtype));
+    return SYN_OK;
+}
+
+syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
+    if (!item->library)
+        return syn_kernel_run(item->kernel, item->call.dims, item->call.global, item->call.local);
+    const syn_arg *a = item->call.arg;
+    return syn_gemm_clblast(ctx, &item->gemm, l->value[syn_value_root(l->graph, a[0].value)],
+                            l->value[syn_value_root(l->graph, a[1].value)],
+                            l->value[syn_value_root(l->graph, a[2].value)], item->scratch_buffer);
+}
+
+syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
+    for (int i = first; i < first + count; i++) SYN_TRY(syn_item_run(&l->item[i], l, ctx));
+    return SYN_OK;
+}

@@ -1,0 +1,24 @@
+/* The control and metrics blocks as the host sees them; cl/base/control.cl is the other side. */
+#ifndef SYN_PLAN_CONTROL_H
+#define SYN_PLAN_CONTROL_H
+
+enum {
+    SYN_CTL_STEP = 0, /* optimizer steps taken */
+    SYN_CTL_KEY = 1,  /* two words: the seed */
+    SYN_CTL_CURSOR = 3,
+    SYN_CTL_LATCH = 4,
+    SYN_CTL_LATCH_STEP = 5,
+    SYN_CTL_LATCH_CURSOR = 6,
+    SYN_CTL_GRAD_LATCH = 7,
+    SYN_CTL_HITS = 8,
+    SYN_CTL_ROWS = 9,
+    SYN_CTL_BATCHES = 10,
+    SYN_CTL_WORDS = 64
+};
+enum { SYN_LATCH_LOSS = 1, SYN_LATCH_GRAD = 2 };
+enum { SYN_METRIC_LOSS = 0, SYN_METRIC_CARRY = 1, SYN_METRIC_LAST = 2, SYN_METRICS = 8 };
+enum { SYN_TALLY_SUM = 1, SYN_TALLY_ADVANCE = 2, SYN_TALLY_GROUP = 64 };
+enum { SYN_SCALAR_ROWS = 256 }; /* rows of the step-scalar table: steps ahead, in two halves */
+enum { SYN_TILE = 2048 };       /* weights of a tile of the update kernel */
+
+#endif

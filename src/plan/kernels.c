@@ -1,0 +1,115 @@
+#include "plan/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void syn_kernels_init(syn_kernels *k, syn_ctx *ctx, syn_dtype dtype) {
+    *k = (syn_kernels){ .ctx = ctx, .dtype = dtype };
+}
+
+void syn_kernels_free(syn_kernels *k) {
+    for (int i = 0; i < k->n; i++) {
+        free(k->instance[i].text);
+        free(k->instance[i].name);
+    }
+    for (int i = 0; i < k->n_programs; i++) syn_program_destroy(k->program[i]);
+    free(k->instance);
+    free(k->program);
+    *k = (syn_kernels){ 0 };
+}
+
+/* "#undef NAME" for every "#define NAME value" line of defs. */
+static void add_undefs(syn_text *t, const char *defs) {
+    static const char define[] = "#define ";
+    for (const char *s = defs; s && *s;) {
+        if (strncmp(s, define, sizeof define - 1) == 0) {
+            s += sizeof define - 1;
+            syn_text_add(t, "#undef %.*s\n", (int)strcspn(s, " (\n"), s);
+        }
+        s = strchr(s, '\n');
+        if (s) s++;
+    }
+}
+
+syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance) {
+    char *file = NULL;
+    if (!call->text) SYN_TRY(syn_cl_text(call->source, &file));
+    syn_text t = { 0 };
+    syn_text_add(&t, "%s%s\n", call->defs ? call->defs : "", call->text ? call->text : file);
+    add_undefs(&t, call->defs);
+    free(file);
+    if (syn_text_status(&t) != SYN_OK) {
+        syn_text_free(&t);
+        return syn_no_memory(4096);
+    }
+    size_t entry = strlen(call->entry);
+    for (int i = 0; i < k->n; i++) {
+        const syn_instance *in = &k->instance[i];
+        if (strncmp(in->name, call->entry, entry) == 0 && in->name[entry] == '_' &&
+            strchr(in->name + entry + 1, '_') == NULL && strcmp(in->text, t.s) == 0) {
+            syn_text_free(&t);
+            *instance = i;
+            return SYN_OK;
+        }
+    }
+    if (!syn_grow(&k->instance, &k->cap, k->n + 1, sizeof *k->instance)) {
+        syn_text_free(&t);
+        return syn_no_memory(sizeof *k->instance);
+    }
+    char *name = syn_format("%s_%d", call->entry, k->n);
+    if (!name) {
+        syn_text_free(&t);
+        return syn_no_memory(64);
+    }
+    *instance = k->n;
+    k->instance[k->n++] = (syn_instance){ .text = t.s, .name = name };
+    return SYN_OK;
+}
+
+/* Order matters: later files use earlier ones. */
+static const char *const base[] = { "base/real.cl", "base/control.cl", "base/philox.cl",
+                                    "base/row.cl", "base/tally.cl", "base/update.cl" };
+
+static syn_status assemble(const syn_kernels *k, syn_text *t) {
+    const syn_profile *p = syn_ctx_profile_of(k->ctx);
+    bool dbl = k->dtype == SYN_DOUBLE;
+    syn_text_add(t, "#define SYN_DOUBLE %d\n#define SYN_CPU %d\n#define SYN_VEC %d\n", dbl, p->cpu,
+                 dbl ? p->vec_double : p->vec_float);
+    for (size_t i = 0; i < SYN_COUNT(base); i++) {
+        char *text;
+        SYN_TRY(syn_cl_text(base[i], &text));
+        syn_text_add(t, "%s\n", text);
+        free(text);
+    }
+    for (int i = 0; i < k->n; i++) {
+        const syn_instance *in = &k->instance[i];
+        if (in->program) continue;
+        syn_text_add(t, "#define INSTANCE %d\n%s#undef INSTANCE\n", i, in->text);
+    }
+    return syn_text_status(t);
+}
+
+syn_status syn_kernels_build(syn_kernels *k) {
+    bool missing = false;
+    for (int i = 0; i < k->n; i++) missing |= !k->instance[i].program;
+    if (!missing) return SYN_OK;
+    if (!syn_grow(&k->program, &k->cap_programs, k->n_programs + 1, sizeof *k->program))
+        return syn_no_memory(sizeof *k->program);
+    syn_text t = { 0 };
+    syn_program *program = NULL;
+    syn_status status = assemble(k, &t);
+    if (status == SYN_OK)
+        status = syn_program_build(&program, k->ctx, t.s,
+                                   k->dtype == SYN_DOUBLE ? "-cl-std=CL1.2"
+                                                          : "-cl-std=CL1.2 -cl-single-precision-constant");
+    syn_text_free(&t);
+    SYN_TRY(status);
+    k->program[k->n_programs++] = program;
+    for (int i = 0; i < k->n; i++)
+        if (!k->instance[i].program) k->instance[i].program = program;
+    return SYN_OK;
+}
+
+syn_status syn_kernels_get(syn_kernels *k, int instance, syn_kernel **kernel) {
+    return syn_kernel_create(kernel, k->instance[instance].program, k->instance[instance].name);
+}

@@ -1,0 +1,31 @@
+/* Kernel instances of a plan: templates specialised by macros, deduplicated, assembled into as few
+ * programs as possible (one, unless something new is asked for later). */
+#ifndef SYN_PLAN_KERNELS_H
+#define SYN_PLAN_KERNELS_H
+
+#include "device/device.h"
+
+typedef struct syn_instance {
+    char *text;      /* defs, template, undefs: what makes it what it is */
+    char *name;      /* "colsum_3" */
+    syn_program *program; /* NULL until built */
+} syn_instance;
+
+typedef struct syn_kernels {
+    syn_ctx *ctx;
+    syn_dtype dtype;
+    syn_instance *instance;
+    int n, cap;
+    syn_program **program;
+    int n_programs, cap_programs;
+} syn_kernels;
+
+void syn_kernels_init(syn_kernels *k, syn_ctx *ctx, syn_dtype dtype);
+void syn_kernels_free(syn_kernels *k);
+/* The instance a call needs; made when it is new. */
+syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance);
+/* Builds what is not built yet, as one program. */
+syn_status syn_kernels_build(syn_kernels *k);
+syn_status syn_kernels_get(syn_kernels *k, int instance, syn_kernel **kernel);
+
+#endif

@@ -1,0 +1,69 @@
+/* Launch lists: a graph lowered for one batch size. Emitted and placed without allocating; bound to
+ * buffers and kernels later; then run as often as wanted, setting nothing. */
+#ifndef SYN_PLAN_LIST_H
+#define SYN_PLAN_LIST_H
+
+#include "graph/graph.h"
+#include "plan/kernels.h"
+#include "plan/place.h"
+
+enum { SYN_MAX_SLABS = 16 };
+
+typedef struct syn_item {
+    syn_call call;
+    int node;         /* of the graph, -1: machinery */
+    int64_t scratch;  /* bytes */
+    int place;        /* of the scratch, in list->place */
+    bool library;     /* a GEMM by CLBlast, not a call */
+    syn_gemm gemm;
+    const char *provider; /* of a GEMM, else NULL */
+    const char *variant;
+    int instance;
+    syn_kernel *kernel;
+    syn_buffer *scratch_buffer;
+} syn_item;
+
+typedef struct syn_list {
+    const syn_graph *graph;
+    int rows;
+    syn_item *item;
+    int n_items, cap_items;
+    int n_nodes_items; /* items of graph nodes; machinery follows */
+    int *storage;      /* place of each value, -1: none */
+    syn_place *place;
+    int n_places;
+    int64_t slab_bytes[SYN_MAX_SLABS];
+    int n_slabs;
+    int64_t guard;     /* bytes left behind each place, 0 outside tests */
+    syn_buffer **value; /* of each graph value; NULL until bound, or where it has none */
+    syn_buffer *slab[SYN_MAX_SLABS]; /* borrowed */
+} syn_list;
+
+/* What binding needs from the plan. */
+typedef struct syn_binding {
+    syn_ctx *ctx;
+    syn_kernels *kernels;
+    syn_buffer *const *slab;   /* at least as large as slab_bytes */
+    syn_buffer *const *param;  /* by parameter number; NULL entries: not there */
+    syn_buffer *const *grad;
+    syn_buffer *const *block;  /* by syn_block */
+} syn_binding;
+
+/* Emits every node. Machinery is appended by the caller (syn_list_append), then syn_list_place. */
+syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
+                         bool train);
+/* Takes the call. Values it reads live until then. */
+syn_status syn_list_append(syn_list *l, syn_call *call);
+syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype);
+/* Asks kernels for its instances (before syn_kernels_build). */
+syn_status syn_list_want(syn_list *l, syn_kernels *kernels);
+syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype);
+syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count);
+void syn_list_free(syn_list *l);
+
+/* Kernel arguments of one item, from the list's values and the binding; for feeds too. */
+syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype);
+syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx);
+void syn_item_free(syn_item *item);
+
+#endif

@@ -1,0 +1,108 @@
+/* The control and metrics blocks on the host, and what a tripped latch tells. */
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+syn_status syn_plan_snapshot(syn_plan *plan, syn_snapshot *s) {
+    SYN_TRY(syn_buffer_read(plan->block[SYN_BLOCK_CONTROL], 0, s->ctl, sizeof s->ctl, true));
+    return syn_reals_read(plan->block[SYN_BLOCK_METRICS], plan->dtype, 0, s->metrics, SYN_METRICS);
+}
+
+syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s) {
+    SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], 0, s->ctl, sizeof s->ctl, true));
+    return syn_reals_write(plan->block[SYN_BLOCK_METRICS], plan->dtype, 0, s->metrics, SYN_METRICS);
+}
+
+syn_status syn_plan_reset_metrics(syn_plan *plan) {
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(plan, &s));
+    memset(s.metrics, 0, sizeof s.metrics);
+    for (int i = SYN_CTL_CURSOR; i < SYN_CTL_WORDS; i++) s.ctl[i] = 0;
+    return syn_plan_restore(plan, &s);
+}
+
+void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy) {
+    const syn_graph *g = &plan->graph[SYN_MODE_EVAL];
+    double rows = s->ctl[SYN_CTL_ROWS], batches = s->ctl[SYN_CTL_BATCHES];
+    bool mean = g->node[g->value[g->loss].producer].i[0];
+    double sum = s->metrics[SYN_METRIC_LOSS] + s->metrics[SYN_METRIC_CARRY];
+    *loss = rows > 0 ? sum / (mean ? rows : batches) : NAN;
+    *accuracy = g->hits >= 0 && rows > 0 ? s->ctl[SYN_CTL_HITS] / rows : NAN;
+}
+
+/* Whether any element of a value's buffer is not finite. */
+static syn_status has_nonfinite(syn_plan *plan, const syn_list *l, int value, bool *found) {
+    const syn_graph *g = l->graph;
+    int64_t n = syn_value_count(g, value) * (g->value[value].batched ? l->rows : 1);
+    double *v = malloc((size_t)n * sizeof *v + 1);
+    *found = false;
+    if (!v) return syn_no_memory((size_t)n * sizeof *v);
+    syn_status status = syn_reals_read(l->value[syn_value_root(g, value)], plan->dtype, 0, v, n);
+    for (int64_t i = 0; status == SYN_OK && i < n && !*found; i++) *found = !isfinite(v[i]);
+    free(v);
+    return status;
+}
+
+static const char *layer_name(const syn_plan *plan, int layer) {
+    return layer >= 0 ? plan->state->net->layer[layer].name : "the input";
+}
+
+/* Runs the nodes one by one and looks at what each wrote. */
+static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t size) {
+    const syn_graph *g = l->graph;
+    bool found = false;
+    SYN_TRY(has_nonfinite(plan, l, g->x, &found));
+    if (found) {
+        snprintf(guilty, size, "the input data");
+        return SYN_OK;
+    }
+    for (int i = 0; i < l->n_nodes_items && !found; i++) {
+        SYN_TRY(syn_list_run(l, plan->ctx, i, 1));
+        const syn_item *item = &l->item[i];
+        for (int k = 0; k < item->call.n_args && !found; k++) {
+            const syn_arg *a = &item->call.arg[k];
+            if (a->kind != SYN_ARG_VALUE || !a->writes || g->value[a->value].integer) continue;
+            SYN_TRY(has_nonfinite(plan, l, a->value, &found));
+            if (found)
+                snprintf(guilty, size, "%s (%s%s)", layer_name(plan, g->node[item->node].layer),
+                         g->node[item->node].op->name, g->node[item->node].backward ? ", gradient" : "");
+        }
+    }
+    if (!found) snprintf(guilty, size, "no single layer: the sum of the batch's losses overflowed");
+    return SYN_OK;
+}
+
+syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows) {
+    const syn_net *net = plan->state->net;
+    uint32_t latch = s->ctl[SYN_CTL_LATCH], gradient = s->ctl[SYN_CTL_GRAD_LATCH];
+    if (!latch && !gradient) return SYN_OK;
+    long long step = (long long)s->ctl[SYN_CTL_LATCH_STEP] + 1;
+    if (gradient && latch != SYN_LATCH_LOSS) {
+        uint32_t p = UINT32_MAX - gradient;
+        return syn_fail(SYN_E_NONFINITE, "the gradient of %s is not finite at step %u; a lower learning "
+                                         "rate, clipping or another initialiser may help",
+                        p < (uint32_t)net->n_params ? net->param[p].name : "a parameter",
+                        s->ctl[SYN_CTL_STEP]);
+    }
+    char guilty[256] = "a layer";
+    syn_list *l = plan->last;
+    syn_snapshot replay = *s;
+    if (l && plan->has_graph[SYN_MODE_TRAIN]) {
+        /* The weights stand as they were: nothing was updated since. */
+        replay.ctl[SYN_CTL_CURSOR] = s->ctl[SYN_CTL_LATCH_CURSOR];
+        replay.ctl[SYN_CTL_STEP] = s->ctl[SYN_CTL_LATCH_STEP];
+        SYN_TRY(syn_plan_restore(plan, &replay));
+        if (source) {
+            SYN_TRY(syn_plan_list(plan, SYN_MODE_TRAIN, rows, &l));
+            SYN_TRY(syn_source_prepare(source, l));
+            source->cursor = s->ctl[SYN_CTL_LATCH_CURSOR];
+            SYN_TRY(syn_source_feed(source, l));
+        }
+        SYN_TRY(find_guilty(plan, l, guilty, sizeof guilty));
+    }
+    return syn_fail(SYN_E_NONFINITE, "the loss is not finite at step %lld; first guilty: %s; a lower "
+                                     "learning rate or another initialiser may help", step, guilty);
+}

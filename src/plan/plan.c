@@ -1,0 +1,350 @@
+/* Plans: net to graphs, gradient and fuse passes, lists, memory, buffers. All that can fail fails here. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* SYNCLINE_TRACE=net,graph,plan,run prints the stages to the log. */
+static void trace(const syn_plan *plan, const char *stage, const syn_text *t) {
+    const char *want = getenv("SYNCLINE_TRACE");
+    if (want && strstr(want, stage))
+        syn_ctx_log(plan->ctx, SYN_LOG_TRACE, "%s:\n%s", stage, syn_text_str(t));
+}
+
+static void trace_graph(const syn_plan *plan, const syn_graph *g) {
+    if (!getenv("SYNCLINE_TRACE")) return;
+    syn_text t = { 0 };
+    syn_graph_print(g, &t);
+    trace(plan, "graph", &t);
+    syn_text_free(&t);
+}
+
+static syn_status build_train(syn_plan *plan) {
+    syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
+    const syn_lower_opts o = { .loss = plan->loss, .output = -1, .train = true, .keep = plan->keep };
+    SYN_TRY(syn_net_lower(plan->state->net, &o, g, &plan->loss_node));
+    bool *wanted = calloc((size_t)g->n_values + 1, sizeof *wanted);
+    if (!wanted) return syn_no_memory((size_t)g->n_values);
+    for (int v = 0; v < g->n_values; v++)
+        wanted[v] = g->value[v].kind == SYN_VALUE_PARAM || (plan->keep && v == g->x);
+    syn_status status = syn_graph_grad(g, plan->loss_node, wanted, &syn_map_grad_ops);
+    int n = g->n_values;
+    free(wanted);
+    SYN_TRY(status);
+    for (int v = 0; plan->keep && v < n; v++)
+        if (g->value[v].layer >= 0 && g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
+    SYN_TRY(syn_graph_prune(g));
+    if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+    trace_graph(plan, g);
+    plan->has_graph[SYN_MODE_TRAIN] = true;
+    return SYN_OK;
+}
+
+static syn_status build_forward(syn_plan *plan, syn_mode mode) {
+    syn_graph *g = &plan->graph[mode];
+    bool eval = mode == SYN_MODE_EVAL;
+    int ignored;
+    const syn_lower_opts o = { .loss = eval ? plan->loss : -1, .output = eval ? -1 : plan->output,
+                               .link = plan->loss >= 0, .link_loss = plan->loss };
+    SYN_TRY(syn_net_lower(plan->state->net, &o, g, &ignored));
+    SYN_TRY(syn_graph_prune(g));
+    if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+    trace_graph(plan, g);
+    plan->has_graph[mode] = true;
+    return SYN_OK;
+}
+
+/* Segments and tiles of what is trained. */
+static syn_status lay_out_gradients(syn_plan *plan) {
+    const syn_state *s = plan->state;
+    const syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
+    plan->grad_offset = malloc(((size_t)s->n_params + 1) * sizeof *plan->grad_offset);
+    plan->grad = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
+    if (!plan->grad_offset || !plan->grad) return syn_no_memory((size_t)s->n_params * 16);
+    for (int p = 0; p < s->n_params; p++) plan->grad_offset[p] = -1;
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].kind == SYN_VALUE_GRAD) plan->grad_offset[g->value[v].param] = 0;
+    for (int p = 0; p < s->n_params; p++) {
+        if (plan->grad_offset[p] < 0) continue;
+        plan->grad_offset[p] = plan->grad_length;
+        plan->grad_length += syn_round_up(s->count[p], syn_segment_align(plan->ctx));
+        plan->n_trained++;
+        plan->n_tiles += (int)syn_ceil_div(s->count[p], SYN_TILE);
+    }
+    plan->tile = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->tile);
+    if (!plan->tile) return syn_no_memory((size_t)plan->n_tiles * 16);
+    int32_t *t = plan->tile;
+    for (int p = 0; p < s->n_params; p++)
+        for (int64_t at = 0; plan->grad_offset[p] >= 0 && at < s->count[p]; at += SYN_TILE, t += 4) {
+            int64_t left = s->count[p] - at;
+            t[0] = (int32_t)(s->offset[p] + at);
+            t[1] = (int32_t)(plan->grad_offset[p] + at);
+            t[2] = (int32_t)(left < SYN_TILE ? left : SYN_TILE);
+            t[3] = p;
+        }
+    return SYN_OK;
+}
+
+static syn_status tally_call(const syn_plan *plan, const syn_list *l, int flags) {
+    const syn_graph *g = l->graph;
+    bool cpu = syn_ctx_profile_of(plan->ctx)->cpu, sum = flags & SYN_TALLY_SUM;
+    syn_call c = { .source = "op/tally.cl", .entry = "tally", .dims = 1,
+                   .defs = syn_format("#define LOSS %d\n#define HITS %d\n", sum, sum && g->hits >= 0) };
+    if (!c.defs) return syn_no_memory(64);
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, true));
+    if (sum) syn_call_arg(&c, syn_in(g->loss));
+    if (sum && g->hits >= 0) syn_call_arg(&c, syn_in(g->hits));
+    syn_call_arg(&c, syn_int(sum ? l->rows : 0));
+    syn_call_arg(&c, syn_int(flags));
+    c.global[0] = c.local[0] = cpu ? 1 : SYN_TALLY_GROUP;
+    c.bytes = (double)l->rows * 8;
+    return syn_list_append((syn_list *)(uintptr_t)l, &c);
+}
+
+static syn_status update_call(const syn_plan *plan, syn_list *l) {
+    bool cpu = syn_ctx_profile_of(plan->ctx)->cpu;
+    char *snippet = NULL;
+    if (!plan->optim.impl->update) {
+        char *path = syn_format("optim/%s.cl", plan->optim.spec.def->name);
+        syn_status status = path ? syn_cl_text(path, &snippet) : syn_no_memory(64);
+        free(path);
+        SYN_TRY(status);
+    }
+    syn_call c = { .text = syn_optim_text(&plan->optim, snippet, cpu), .entry = "update", .dims = 1 };
+    free(snippet);
+    if (!c.text) return syn_no_memory(4096);
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARAMS, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_GRADS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SLOTS, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_TILES, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
+    syn_call_arg(&c, syn_int(plan->n_tiles));
+    syn_call_arg(&c, syn_int(plan->grad_length));
+    c.local[0] = cpu ? 1 : 128;
+    c.global[0] = (size_t)plan->n_tiles * c.local[0];
+    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (3 + 2.0 * plan->optim.n_slots);
+    return syn_list_append(l, &c);
+}
+
+syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
+    SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows,
+                          mode == SYN_MODE_TRAIN));
+    if (mode != SYN_MODE_INFER) SYN_TRY(tally_call(plan, l, SYN_TALLY_SUM));
+    if (mode == SYN_MODE_TRAIN) {
+        SYN_TRY(tally_call(plan, l, SYN_TALLY_ADVANCE));
+        SYN_TRY(tally_call(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
+        SYN_TRY(update_call(plan, l));
+    }
+    return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
+}
+
+static syn_status bind_list(syn_plan *plan, syn_list *l) {
+    const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .slab = plan->slab,
+                            .param = plan->state->segment, .grad = plan->grad, .block = plan->block };
+    return syn_list_bind(l, &b, plan->dtype);
+}
+
+static syn_status add_list(syn_plan *plan, syn_mode mode, int rows, syn_list **out) {
+    if (!syn_grow(&plan->list, &plan->cap_lists, plan->n_lists + 1, sizeof *plan->list) ||
+        !syn_grow(&plan->list_mode, &plan->cap_modes, plan->n_lists + 1, sizeof *plan->list_mode))
+        return syn_no_memory(sizeof *plan->list);
+    syn_list *l = calloc(1, sizeof *l);
+    if (!l) return syn_no_memory(sizeof *l);
+    plan->list[plan->n_lists] = l;
+    plan->list_mode[plan->n_lists++] = mode;
+    *out = l;
+    SYN_TRY(syn_plan_emit(plan, mode, rows, l));
+    SYN_TRY(syn_list_want(l, &plan->kernels));
+    for (int i = 0; i < l->n_slabs; i++) { /* the arena serves the largest list */
+        if (i >= plan->n_slabs) plan->n_slabs = i + 1;
+        if (l->slab_bytes[i] > plan->slab_bytes[i]) plan->slab_bytes[i] = l->slab_bytes[i];
+    }
+    return SYN_OK;
+}
+
+syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list) {
+    for (int i = 0; i < plan->n_lists; i++)
+        if (plan->list_mode[i] == mode && plan->list[i]->rows == rows) {
+            *list = plan->list[i];
+            return SYN_OK;
+        }
+    if (!plan->has_graph[mode])
+        return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
+    int64_t had[SYN_MAX_SLABS];
+    memcpy(had, plan->slab_bytes, sizeof had);
+    SYN_TRY(add_list(plan, mode, rows, list));
+    for (int i = 0; i < plan->n_slabs; i++) /* a smaller batch may ask for more where its GEMM splits */
+        if (plan->slab_bytes[i] > had[i]) {
+            syn_buffer_destroy(plan->slab[i]); /* lists bound to it hold sub-buffers of their own */
+            plan->slab[i] = NULL;
+            SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
+        }
+    SYN_TRY(syn_kernels_build(&plan->kernels));
+    return bind_list(plan, *list);
+}
+
+/* A block of the plan, zeroed. */
+static syn_status block(syn_plan *plan, syn_buffer **b, int64_t bytes, const char *what) {
+    SYN_TRY(syn_buffer_create(b, plan->ctx, bytes, what));
+    return syn_buffer_zero(*b);
+}
+
+static syn_status allocate(syn_plan *plan) {
+    syn_state *s = plan->state;
+    int64_t real = syn_plan_real(plan);
+    SYN_TRY(syn_state_bind(s, plan->dtype));
+    plan->block[SYN_BLOCK_PARAMS] = s->block;
+    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_CONTROL], SYN_CTL_WORDS * 4, "the control block"));
+    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_METRICS], SYN_METRICS * real, "the metrics"));
+    if (s->mean) {
+        SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SHIFT], s->n_features * real, "standardisation"));
+        SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SCALE], s->n_features * real, "standardisation"));
+        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SHIFT], plan->dtype, 0, s->mean, s->n_features));
+        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SCALE], plan->dtype, 0, s->inv_dev, s->n_features));
+    }
+    for (int i = 0; i < plan->n_slabs; i++)
+        SYN_TRY(block(plan, &plan->slab[i], plan->slab_bytes[i], "the arena")); /* pages are touched */
+    if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
+    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_GRADS], plan->grad_length * real, "the gradients"));
+    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SLOTS], plan->grad_length * real * plan->optim.n_slots,
+                  "the optimizer's slots"));
+    SYN_TRY(syn_buffer_create(&plan->block[SYN_BLOCK_TILES], plan->ctx, plan->n_tiles * 16, "the tiles"));
+    SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_TILES], 0, plan->tile, plan->n_tiles * 16, true));
+    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SCALARS], SYN_SCALAR_ROWS * SYN_MAX_SCALARS * real,
+                  "the step scalars"));
+    for (int i = 0; i < 2; i++) {
+        plan->table[i] = calloc(SYN_SCALAR_ROWS / 2 * SYN_MAX_SCALARS, 8);
+        if (!plan->table[i]) return syn_no_memory(SYN_SCALAR_ROWS * SYN_MAX_SCALARS * 4);
+    }
+    for (int p = 0; p < s->n_params; p++)
+        if (plan->grad_offset[p] >= 0)
+            SYN_TRY(syn_buffer_sub(&plan->grad[p], plan->block[SYN_BLOCK_GRADS], plan->grad_offset[p] * real,
+                                   syn_round_up(s->count[p], 128) * real));
+    return SYN_OK;
+}
+
+static syn_status set_key(syn_plan *plan) {
+    uint32_t key[2] = { (uint32_t)plan->state->net->seed, (uint32_t)(plan->state->net->seed >> 32) };
+    return syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_KEY * 4, key, sizeof key, true);
+}
+
+/* Which layers are loss and output, and what the data must look like. */
+static syn_status resolve_ends(syn_plan *plan, const syn_plan_opts *o) {
+    const syn_net *net = plan->state->net;
+    if ((o->loss.net && o->loss.net != net) || (o->output.net && o->output.net != net))
+        return syn_fail(SYN_E_ARGUMENT, "loss or output is of another net than the state");
+    plan->loss = o->loss.net ? o->loss.layer : -1;
+    plan->output = o->output.net ? o->output.layer : -1;
+    if (plan->loss >= net->n_layers || plan->output >= net->n_layers)
+        return syn_fail(SYN_E_ARGUMENT, "loss or output is no layer of the net");
+    if (plan->loss >= 0 && !net->layer[plan->loss].row->loss)
+        return syn_fail(SYN_E_ARGUMENT, "loss: %s is a %s, not a loss", net->layer[plan->loss].name,
+                        net->layer[plan->loss].def->name);
+    if (plan->output < 0 && plan->loss >= 0) plan->output = net->layer[plan->loss].in[0];
+    if (plan->output < 0) return syn_fail(SYN_E_ARGUMENT, "a plan needs a loss or an output");
+    if (net->n_params > plan->state->n_params)
+        return syn_fail(SYN_E_ARGUMENT, "the net grew after its state was made");
+    for (int i = 0; i < net->n_layers; i++)
+        if (net->layer[i].row == &syn_layer_input) plan->x_count = syn_shape_count(&net->layer[i].shape);
+    if (plan->loss < 0) return SYN_OK;
+    const syn_net_layer *in = &net->layer[net->layer[plan->loss].in[0]];
+    plan->labels = net->layer[plan->loss].row->labels;
+    plan->classes = plan->labels ? in->shape.dim[in->shape.rank - 1] : 0;
+    plan->y_count = plan->labels ? 1 : syn_shape_count(&in->shape);
+    return SYN_OK;
+}
+
+/* A schedule that needs the length of the run may wait for it: syn_fit tells, before its first step. */
+static syn_status check_schedule(syn_plan *plan) {
+    syn_status status = syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, plan->steps);
+    if (status == SYN_OK || plan->steps) return status;
+    syn_schedule later = plan->schedule;
+    if (syn_schedule_check(&later, plan->preset, plan->optim.lr, INT32_MAX) != SYN_OK)
+        return syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, 0);
+    plan->schedule = later;
+    return SYN_OK;
+}
+
+static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
+    SYN_TRY(resolve_ends(plan, o));
+    if (plan->dtype == SYN_DOUBLE && !syn_ctx_profile_of(plan->ctx)->fp64)
+        return syn_fail(SYN_E_DEVICE, "dtype double: the device has no fp64; use float");
+    if (plan->state->mean && plan->state->n_features != plan->x_count)
+        return syn_fail(SYN_E_SHAPE, "the standardisation has %lld features, the input %lld",
+                        (long long)plan->state->n_features, (long long)plan->x_count);
+    if (plan->loss >= 0) {
+        SYN_TRY(syn_optim_prepare(&o->optim, plan->preset, &plan->optim));
+        plan->schedule = o->schedule.def ? o->schedule : syn_schedule_constant(NULL);
+        SYN_TRY(check_schedule(plan));
+        SYN_TRY(build_train(plan));
+        SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
+        SYN_TRY(lay_out_gradients(plan));
+    }
+    SYN_TRY(build_forward(plan, SYN_MODE_INFER));
+    syn_kernels_init(&plan->kernels, plan->ctx, plan->dtype);
+    for (int mode = 0; mode < SYN_MODES; mode++) {
+        syn_list *l;
+        if (plan->has_graph[mode]) SYN_TRY(add_list(plan, (syn_mode)mode, plan->batch, &l));
+    }
+    SYN_TRY(syn_plan_check_memory(plan));
+    syn_text t = { 0 };
+    if (getenv("SYNCLINE_TRACE")) syn_net_print(plan->state->net, &t);
+    trace(plan, "net", &t);
+    syn_text_free(&t);
+    SYN_TRY(syn_kernels_build(&plan->kernels));
+    SYN_TRY(allocate(plan));
+    SYN_TRY(set_key(plan));
+    for (int i = 0; i < plan->n_lists; i++) SYN_TRY(bind_list(plan, plan->list[i]));
+    char *text = getenv("SYNCLINE_TRACE") ? syn_plan_print(plan) : NULL;
+    t = (syn_text){ .s = text };
+    trace(plan, "plan", &t);
+    free(text);
+    return syn_ctx_finish(plan->ctx);
+}
+
+syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts *opts) {
+    const syn_plan_opts none = { 0 }, *o = opts ? opts : &none;
+    *out = NULL;
+    if (!state) return syn_fail(SYN_E_ARGUMENT, "syn_plan_create: a state must be given");
+    SYN_TRY(syn_net_status(state->net));
+    if (o->batch < 0 || o->steps < 0 || o->memory_limit < 0)
+        return syn_fail(SYN_E_ARGUMENT, "batch, steps and memory_limit must not be negative");
+    syn_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return syn_no_memory(sizeof *plan);
+    *plan = (syn_plan){ .state = state, .ctx = state->ctx, .dtype = o->dtype, .loss_node = -1,
+                        .batch = o->batch ? o->batch : 32, .fuse = !o->no_fuse, .keep = o->keep,
+                        .stream = o->stream, .memory_limit = o->memory_limit, .steps = o->steps,
+                        .preset = o->preset ? o->preset : state->net->preset, .table_block = -1 };
+    for (int i = 0; i < SYN_MODES; i++) syn_graph_init(&plan->graph[i]);
+    syn_status status = make(plan, o);
+    if (status != SYN_OK) syn_plan_destroy(plan);
+    else *out = plan;
+    return status;
+}
+
+void syn_plan_destroy(syn_plan *plan) {
+    if (!plan) return;
+    (void)syn_ctx_finish(plan->ctx);
+    syn_source_close(plan->direct);
+    for (int i = 0; i < plan->n_lists; i++) {
+        syn_list_free(plan->list[i]);
+        free(plan->list[i]);
+    }
+    free(plan->list);
+    free(plan->list_mode);
+    syn_kernels_free(&plan->kernels);
+    for (int i = 0; i < SYN_MODES; i++) syn_graph_free(&plan->graph[i]);
+    for (int p = 0; plan->grad && p < plan->state->n_params; p++) syn_buffer_destroy(plan->grad[p]);
+    for (int i = 0; i < plan->n_slabs; i++) syn_buffer_destroy(plan->slab[i]);
+    for (int i = 0; i < SYN_BLOCKS; i++)
+        if (i != SYN_BLOCK_PARAMS) syn_buffer_destroy(plan->block[i]);
+    for (size_t i = 0; i < SYN_COUNT(plan->mark); i++) syn_event_release(plan->mark[i]);
+    free(plan->grad);
+    free(plan->grad_offset);
+    free(plan->tile);
+    free(plan->table[0]);
+    free(plan->table[1]);
+    free(plan);
+}

@@ -1,0 +1,100 @@
+#ifndef SYN_PLAN_PLAN_H
+#define SYN_PLAN_PLAN_H
+
+#include "graph/graph.h"
+#include "layer/layer.h"
+#include "optim/optim.h"
+#include "optim/schedule.h"
+#include "plan/control.h"
+#include "plan/list.h"
+#include "plan/source.h"
+#include "plan/state.h"
+
+#include <syncline/plan.h>
+
+/* Which graph a list runs. */
+typedef enum syn_mode {
+    SYN_MODE_TRAIN, /* loss, gradients, random layers act */
+    SYN_MODE_EVAL,  /* loss, test mode */
+    SYN_MODE_INFER, /* predictions */
+    SYN_MODES
+} syn_mode;
+
+struct syn_plan {
+    syn_state *state;
+    syn_ctx *ctx;
+    syn_dtype dtype;
+    int batch;
+    bool fuse, keep, stream;
+    int64_t memory_limit, steps;
+    int loss, output;        /* layers; -1: none */
+    bool labels;
+    int64_t classes;
+    syn_optim_use optim;
+    syn_schedule schedule;
+    syn_preset preset;
+    syn_graph graph[SYN_MODES];
+    bool has_graph[SYN_MODES];
+    int loss_node;
+    int64_t x_count, y_count; /* elements of a row */
+    syn_kernels kernels;
+    syn_list **list;          /* siblings: by mode and rows, first the full batch of each mode */
+    syn_mode *list_mode;
+    int n_lists, cap_lists, cap_modes;
+    /* Gradient segments: a compact copy of the parameter block's layout, trained ones only. */
+    int n_trained, n_tiles;
+    int64_t *grad_offset;     /* elements, by parameter; -1: not trained */
+    int64_t grad_length;
+    int32_t *tile;            /* n_tiles x 4 */
+    syn_buffer *grads, *slots, *block[SYN_BLOCKS];
+    syn_buffer **grad;        /* by parameter */
+    syn_buffer *slab[SYN_MAX_SLABS];
+    int64_t slab_bytes[SYN_MAX_SLABS];
+    int n_slabs;
+    /* Stepping. */
+    int64_t step;             /* optimizer steps enqueued */
+    int64_t table_block;      /* block of the scalar table that is on the device, -1: none */
+    void *table[2];           /* host halves of the table */
+    syn_source *direct;       /* for syn_step and its kin */
+    syn_list *last;           /* list run last, for reading by name */
+    int last_item;            /* machinery items of `last`, by place: see step.c */
+    syn_event *mark[4];       /* back-pressure: the host runs at most so many marks ahead */
+    int64_t n_marks;
+    double lr, momentum;      /* of the step enqueued last */
+};
+
+static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_DOUBLE ? 8 : 4; }
+
+/* The list for a mode and batch size; made, placed, built and bound when it is new. */
+syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
+/* Emission of one list without binding (create measures before it allocates). */
+syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *list);
+syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data);
+syn_status syn_plan_check_memory(const syn_plan *plan);
+void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
+
+/* Machinery items behind the node items of a training list, in this order; other lists have the sum
+ * alone (evaluation) or none. */
+enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE };
+
+/* Enqueue a whole training step of this list (its batch is fed already): scalars, nodes, update. */
+syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list);
+/* Forward and tally of an evaluation list, or forward of an inference list. */
+syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list);
+/* Lets the host run ahead by a few steps only. */
+syn_status syn_plan_pace(syn_plan *plan);
+
+/* The control and metrics blocks, read in order with the queue. */
+typedef struct syn_snapshot {
+    uint32_t ctl[SYN_CTL_WORDS];
+    double metrics[SYN_METRICS];
+} syn_snapshot;
+syn_status syn_plan_snapshot(syn_plan *plan, syn_snapshot *s);
+syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s); /* waits */
+/* Zero the sums, cursor and latch; the step and the key stay. */
+syn_status syn_plan_reset_metrics(syn_plan *plan);
+/* SYN_OK, or SYN_E_NONFINITE naming the guilty layer: runs the guilty batch again, node by node. */
+syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows);
+void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy);
+
+#endif

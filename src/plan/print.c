@@ -1,0 +1,80 @@
+/* A plan as text: layers, launches with their traffic, memory. */
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void print_layers(const syn_plan *plan, syn_text *t) {
+    const syn_net *net = plan->state->net;
+    syn_text_add(t, "%-18s %-22s %14s %12s %14s\n", "layer", "kind", "output", "parameters",
+                 "multiply-adds");
+    for (int i = 0; i < net->n_layers; i++) {
+        syn_layer_info l;
+        char shape[96];
+        syn_net_layer_info(net, i, &l);
+        syn_shape_print(&l.shape, shape, sizeof shape);
+        const char *kind = l.kind;
+        if (net->layer[i].row == &syn_layer_activation)
+            kind = ((const syn_activation_opts *)net->layer[i].opts)->function;
+        syn_text_add(t, "%-18s %-22s %14s %12lld %14lld\n", l.name, kind, shape, (long long)l.parameters,
+                     (long long)l.flops);
+    }
+    syn_text_add(t, "%lld parameters in %d tensors\n", (long long)syn_net_parameters(net),
+                 syn_net_params(net));
+}
+
+static void print_item(const syn_list *l, const syn_item *item, int number, syn_text *t) {
+    const syn_graph *g = l->graph;
+    char what[128];
+    if (item->provider)
+        snprintf(what, sizeof what, "gemm %s: %s", item->provider, item->variant ? item->variant : "");
+    else if (item->node >= 0 && g->node[item->node].prog)
+        snprintf(what, sizeof what, "%s of %d", item->call.entry, g->node[item->node].prog->n_ins);
+    else
+        snprintf(what, sizeof what, "%s", item->call.entry);
+    const char *way = item->node < 0 ? "=" : g->node[item->node].backward ? "<" : ">";
+    syn_text_add(t, "%4d %s %-44s %10.1f %10.3f\n", number, way, what, item->call.bytes / 1024,
+                 item->call.flops / 1e6);
+}
+
+static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, syn_text *t) {
+    static const char *const name[] = { "training step", "evaluation", "prediction" };
+    syn_text_add(t, "\n%s, %d rows\n%4s   %-44s %10s %10s\n", name[mode], l->rows, "", "launch", "KiB",
+                 "MFLOP");
+    int number = 0;
+    syn_text_add(t, "%4d > %-44s\n", number++, "feed x");
+    if (l->graph->target >= 0) syn_text_add(t, "%4d > %-44s\n", number++, "feed y");
+    for (int i = 0; i < l->n_items; i++) {
+        int machinery = i - l->n_nodes_items;
+        if (mode == SYN_MODE_TRAIN && (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE)) continue;
+        print_item(l, &l->item[i], number++, t);
+    }
+    (void)plan;
+}
+
+char *syn_plan_print(const syn_plan *plan) {
+    syn_text t = { 0 };
+    syn_plan_sizes z;
+    syn_device_info device;
+    syn_ctx_device(plan->ctx, &device);
+    syn_plan_sums(plan, &z);
+    syn_text_add(&t, "device: %s, %s profile, %s\n\n", device.name, syn_ctx_profile(plan->ctx),
+                 plan->dtype == SYN_DOUBLE ? "double" : "float");
+    print_layers(plan, &t);
+    for (int i = 0; i < plan->n_lists; i++)
+        if (plan->list[i]->rows == plan->batch && plan->list_mode[i] == (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))
+            print_list(plan, plan->list[i], plan->list_mode[i], &t);
+    if (plan->loss >= 0)
+        syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches, %.1f MFLOP, %.1f MiB moved "
+                         "a step\n", plan->optim.spec.def->name,
+                     plan->optim.n_slots * (int)syn_plan_real(plan), z.launches, z.flops / 1e6,
+                     z.bytes / 1048576);
+    const struct { const char *name; int64_t bytes; } row[] = {
+        { "parameters", z.params }, { "gradients", z.grads }, { "optimizer", z.slots },
+        { "activations", z.arena }, { "other", z.other }, { "peak", z.peak } };
+    syn_text_add(&t, "\nmemory on the device (data set left out)\n");
+    for (size_t i = 0; i < SYN_COUNT(row); i++)
+        syn_text_add(&t, "  %-12s %12.1f KiB\n", row[i].name, (double)row[i].bytes / 1024);
+    if (t.failed) syn_text_free(&t);
+    return t.s;
+}

@@ -1,0 +1,69 @@
+/* Where batches come from: a data set on the device as stored, with a permutation; or batches sent one
+ * by one through two staging slots on the transfer queue. */
+#ifndef SYN_PLAN_SOURCE_H
+#define SYN_PLAN_SOURCE_H
+
+#include "plan/list.h"
+
+#include <syncline/data.h>
+
+typedef struct syn_plan syn_plan;
+
+/* Stored form of the rows a source delivers. */
+typedef struct syn_stored {
+    syn_type x_type, y_type;
+    int64_t x_bytes, y_bytes; /* of a row; y_bytes 0: no targets */
+    bool has_y;
+} syn_stored;
+
+/* The launches that fill a list's x and target from one slot of a source. */
+typedef struct syn_feed_launch {
+    const syn_list *list;
+    int slot;
+    syn_item item[2];
+    int n;
+} syn_feed_launch;
+
+typedef struct syn_slot {
+    syn_buffer *x, *y;
+    char *host_x, *host_y;
+    syn_event *sent, *fed; /* on the transfer queue; on the compute queue */
+} syn_slot;
+
+typedef struct syn_source {
+    syn_plan *plan;
+    syn_stored stored;
+    const syn_data *data;  /* NULL: batches of the caller */
+    bool resident;
+    bool borrowed;         /* slot 0 holds a caller's device buffers, for one batch */
+    syn_buffer *x, *y, *perm; /* resident */
+    int32_t *host_perm;
+    syn_slot slot[2];      /* streamed */
+    int next;
+    int64_t cursor;        /* streamed: rows of this epoch delivered */
+    syn_feed_launch *feed;
+    int n_feeds, cap_feeds;
+} syn_source;
+
+/* What data looks like stored on this device (types it lacks are converted), checked against the
+ * plan's input and target. */
+syn_status syn_source_open(syn_source **s, syn_plan *plan, const syn_data *data);
+/* For batches in the caller's memory, of these types. */
+syn_status syn_source_direct(syn_source **s, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y);
+/* Over a caller's device buffers: one batch. Takes the buffers, also when it fails; y may be NULL. */
+syn_status syn_source_over(syn_source **s, syn_plan *plan, syn_buffer *x, syn_type x_type, syn_buffer *y,
+                           syn_type y_type);
+void syn_source_close(syn_source *s);
+
+/* Feeds of this list from every slot: made before the first step. */
+syn_status syn_source_prepare(syn_source *s, const syn_list *list);
+
+/* The order of the next epoch (n = rows of data; NULL: as stored). Uploads, or remembers. */
+syn_status syn_source_order(syn_source *s, const int32_t *perm);
+/* Enqueue the feed of the list's next batch. Streamed: gathers rows [cursor, cursor + rows) first. */
+syn_status syn_source_feed(syn_source *s, const syn_list *list);
+/* The same for a batch in the caller's memory. */
+syn_status syn_source_feed_over(syn_source *s, const syn_list *list);
+syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *x, const void *y);
+
+#endif

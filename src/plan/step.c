@@ -1,0 +1,189 @@
+/* Stepping: scalars ahead of the device, batches from memory, the two halves of a step, the latch. */
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HALF = SYN_SCALAR_ROWS / 2 };
+
+/* Scalars of the steps [block * HALF, ...), one half of the ring, written before the first of them
+ * runs. Steps past the schedule's end are left out; asking for one is the error. */
+static syn_status write_block(syn_plan *plan, int64_t number) {
+    int n = plan->optim.n_scalars;
+    float *f = plan->table[number & 1];
+    double *d = plan->table[number & 1], row[SYN_MAX_SCALARS];
+    for (int i = 0; i < HALF; i++) {
+        int64_t t = number * HALF + i;
+        double lr, momentum;
+        syn_status status = syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, t, &lr, &momentum);
+        if (status != SYN_OK && t <= plan->step) return status;
+        if (status != SYN_OK) break;
+        syn_optim_scalars(&plan->optim, t + 1, lr, momentum, row);
+        for (int k = 0; k < n; k++)
+            if (plan->dtype == SYN_DOUBLE) d[i * n + k] = row[k];
+            else f[i * n + k] = (float)row[k];
+    }
+    int64_t bytes = (int64_t)HALF * n * syn_plan_real(plan);
+    SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_SCALARS], (number & 1) * bytes, f, bytes, false));
+    plan->table_block = number;
+    return SYN_OK;
+}
+
+/* Before an update is enqueued: the step's row is on the device, and the step is counted. */
+static syn_status begin_update(syn_plan *plan) {
+    SYN_TRY(syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, plan->step, &plan->lr,
+                            &plan->momentum));
+    if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
+    if (plan->step / HALF != plan->table_block) SYN_TRY(write_block(plan, plan->step / HALF));
+    plan->step++;
+    return SYN_OK;
+}
+
+/* A mark every few steps; the host waits for the mark of some steps back. */
+syn_status syn_plan_pace(syn_plan *plan) {
+    enum { EVERY = 4 };
+    if (++plan->n_marks % EVERY) return SYN_OK;
+    syn_event **mark = &plan->mark[plan->n_marks / EVERY % (int64_t)SYN_COUNT(plan->mark)];
+    if (*mark) SYN_TRY(syn_event_wait(*mark));
+    syn_event_release(*mark);
+    *mark = NULL;
+    SYN_TRY(syn_ctx_mark(plan->ctx, mark));
+    return syn_ctx_flush(plan->ctx);
+}
+
+syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
+    int nodes = list->n_nodes_items;
+    SYN_TRY(begin_update(plan));
+    plan->last = list;
+    SYN_TRY(syn_list_run(list, plan->ctx, 0, nodes));
+    return syn_list_run(list, plan->ctx, nodes + SYN_ITEM_BOTH, 2);
+}
+
+syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {
+    return syn_list_run(list, plan->ctx, 0, list->n_items);
+}
+
+/* ---- batches in the caller's memory ---- */
+
+static syn_status check_rows(const syn_plan *plan, const syn_array *a, int64_t count, const char *what) {
+    if (!a || !a->data) return syn_fail(SYN_E_ARGUMENT, "%s must be given", what);
+    int64_t n = syn_shape_count(&a->shape), rows = a->shape.rank ? a->shape.dim[0] : 0;
+    if (rows < 1 || rows > plan->batch)
+        return syn_fail(SYN_E_SHAPE, "%s has %lld rows, the plan takes 1 to %d", what, (long long)rows,
+                        plan->batch);
+    if (n != rows * count)
+        return syn_fail(SYN_E_SHAPE, "%s has %lld values a row, the plan wants %lld", what,
+                        (long long)(n / rows), (long long)count);
+    return SYN_OK;
+}
+
+/* Labels in any integer type, checked and made int32. */
+static syn_status check_labels(const syn_plan *plan, const syn_array *y, int32_t *out) {
+    for (int64_t i = 0; i < y->shape.dim[0]; i++) {
+        int64_t label = -1;
+        if (y->type == SYN_I32) label = ((const int32_t *)y->data)[i];
+        else if (y->type == SYN_I64) label = ((const int64_t *)y->data)[i];
+        else if (y->type == SYN_U8) label = ((const uint8_t *)y->data)[i];
+        else if (y->type == SYN_I8) label = ((const int8_t *)y->data)[i];
+        else return syn_fail(SYN_E_ARGUMENT, "labels must be integers, got %s", syn_type_name(y->type));
+        if (label < 0 || label >= plan->classes)
+            return syn_fail(SYN_E_ARGUMENT, "label %lld in row %lld: the net has classes 0 to %lld",
+                            (long long)label, (long long)i, (long long)plan->classes - 1);
+        out[i] = (int32_t)label;
+    }
+    return SYN_OK;
+}
+
+static syn_status open_direct(syn_plan *plan, syn_type x, syn_type y, bool has_y) {
+    syn_source *s = plan->direct;
+    if (s && s->stored.has_y == has_y && s->stored.x_type == x && (!has_y || s->stored.y_type == y))
+        return SYN_OK;
+    syn_source_close(s);
+    plan->direct = NULL;
+    return syn_source_direct(&plan->direct, plan, x, y, has_y);
+}
+
+static syn_status feed(syn_plan *plan, syn_mode mode, const syn_array *x, const syn_array *y,
+                       syn_list **list) {
+    SYN_TRY(check_rows(plan, x, plan->x_count, "x"));
+    int rows = (int)x->shape.dim[0];
+    if (x->type == SYN_F64 && !syn_ctx_profile_of(plan->ctx)->fp64)
+        return syn_fail(SYN_E_ARGUMENT, "x is f64, and the device has no fp64; pass f32");
+    const void *target = NULL;
+    int32_t *labels = NULL;
+    syn_status status = SYN_OK;
+    if (mode != SYN_MODE_INFER) {
+        if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
+        SYN_TRY(check_rows(plan, y, plan->y_count, "y"));
+        if (y->shape.dim[0] != rows)
+            return syn_fail(SYN_E_SHAPE, "x has %d rows, y %lld", rows, (long long)y->shape.dim[0]);
+        target = y->data;
+        if (plan->labels) {
+            labels = malloc((size_t)rows * sizeof *labels);
+            status = labels ? check_labels(plan, y, labels) : syn_no_memory((size_t)rows * 4);
+            target = labels;
+        }
+    }
+    if (status == SYN_OK)
+        status = open_direct(plan, x->type, plan->labels ? SYN_I32 : y ? y->type : SYN_I32, target != NULL);
+    if (status == SYN_OK) status = syn_plan_list(plan, mode, rows, list);
+    if (status == SYN_OK) status = syn_source_prepare(plan->direct, *list);
+    if (status == SYN_OK) status = syn_source_feed_rows(plan->direct, *list, x->data, target);
+    free(labels);
+    return status;
+}
+
+/* The last batch's loss; checks the latch on the way. */
+static syn_status read_loss(syn_plan *plan, int rows, double *loss) {
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(plan, &s));
+    bool mean = plan->graph[SYN_MODE_EVAL].node[plan->graph[SYN_MODE_EVAL].value[
+                    plan->graph[SYN_MODE_EVAL].loss].producer].i[0];
+    *loss = s.metrics[SYN_METRIC_LAST] / (mean ? rows : 1);
+    return syn_plan_check_latch(plan, &s, NULL, rows);
+}
+
+syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    syn_list *l;
+    SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
+    plan->last = l;
+    SYN_TRY(syn_list_run(l, plan->ctx, 0, l->n_nodes_items + 1)); /* and SYN_ITEM_SUM */
+    return loss ? read_loss(plan, l->rows, loss) : syn_plan_pace(plan);
+}
+
+syn_status syn_update(syn_plan *plan) {
+    if (!plan->last) return syn_fail(SYN_E_ARGUMENT, "syn_update: no gradient was computed yet");
+    syn_list *l = plan->last;
+    SYN_TRY(begin_update(plan));
+    SYN_TRY(syn_list_run(l, plan->ctx, l->n_nodes_items + SYN_ITEM_ADVANCE, 1));
+    return syn_list_run(l, plan->ctx, l->n_nodes_items + SYN_ITEM_UPDATE, 1);
+}
+
+syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    syn_list *l;
+    SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
+    SYN_TRY(syn_plan_enqueue_step(plan, l));
+    return loss ? read_loss(plan, l->rows, loss) : syn_plan_pace(plan);
+}
+
+syn_status syn_loss(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    syn_list *l;
+    SYN_TRY(feed(plan, SYN_MODE_EVAL, x, y, &l));
+    SYN_TRY(syn_plan_enqueue_forward(plan, l));
+    return read_loss(plan, l->rows, loss);
+}
+
+syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n) {
+    syn_list *l;
+    SYN_TRY(feed(plan, SYN_MODE_INFER, x, NULL, &l));
+    const syn_graph *g = l->graph;
+    int64_t want = syn_value_count(g, g->output) * l->rows;
+    if (n != want)
+        return syn_fail(SYN_E_SHAPE, "the output has %lld values, room for %lld was given", (long long)want,
+                        (long long)n);
+    SYN_TRY(syn_plan_enqueue_forward(plan, l));
+    return syn_reals_read(l->value[syn_value_root(g, g->output)], plan->dtype, 0, out, n);
+}
+
+int64_t syn_plan_step(const syn_plan *plan) { return plan->step; }

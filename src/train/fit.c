@@ -1,0 +1,225 @@
+/* The training loop over a data set. It enqueues and waits for nothing but back-pressure; what on_step
+ * reports was read behind earlier steps. */
+#include "train/loop.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct fit {
+    syn_plan *plan;
+    const syn_fit_opts *o;
+    syn_source *train, *val;
+    int64_t rows, epoch_steps, total_steps;
+    int32_t *perm;
+    int epoch;          /* from 0 */
+    int64_t epoch_step; /* steps of this epoch enqueued */
+    double before;      /* seconds of the run before a resume */
+    double start, epoch_start;
+    int64_t epoch_start_step;
+    bool stopped;
+    syn_report report;
+} fit;
+
+static uint64_t shuffle_seed(const fit *f) { return f->o->seed ? f->o->seed : f->plan->state->net->seed; }
+
+static syn_status order(fit *f) {
+    if (f->o->no_shuffle) return syn_source_order(f->train, NULL);
+    syn_shuffle(shuffle_seed(f), f->epoch, f->perm, (int32_t)f->rows);
+    return syn_source_order(f->train, f->perm);
+}
+
+static int rows_of_step(const fit *f, int64_t step) {
+    int64_t left = f->rows - step * f->plan->batch;
+    return left < f->plan->batch ? (int)left : f->plan->batch;
+}
+
+/* Lists and feeds of every batch size of the run, before the first step. */
+static syn_status prepare(fit *f) {
+    syn_list *l;
+    const int rows[] = { rows_of_step(f, 0), rows_of_step(f, f->epoch_steps - 1) };
+    for (size_t i = 0; i < SYN_COUNT(rows); i++) {
+        SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows[i], &l));
+        SYN_TRY(syn_source_prepare(f->train, l));
+    }
+    return f->val ? syn_eval_prepare(f->plan, f->val) : SYN_OK;
+}
+
+static void fill_report(fit *f, const syn_snapshot *s) {
+    syn_report *r = &f->report;
+    double now = syn_seconds();
+    syn_plan_loss_of(f->plan, s, &r->loss, &r->accuracy);
+    r->epoch = f->epoch + 1;
+    r->epochs = f->o->epochs > 0 ? f->o->epochs : 1;
+    r->step = f->plan->step;
+    r->steps = f->total_steps;
+    r->epoch_step = f->epoch_step;
+    r->epoch_steps = f->epoch_steps;
+    r->lr = f->plan->lr;
+    r->momentum = f->plan->momentum;
+    r->seconds = f->before + now - f->start;
+    r->epoch_seconds = now - f->epoch_start;
+    int64_t steps = f->epoch_step - f->epoch_start_step;
+    double rows = (double)steps * f->plan->batch;
+    if (f->epoch_step == f->epoch_steps)
+        rows -= (double)(f->epoch_steps * f->plan->batch - f->rows);
+    r->samples_per_second = r->epoch_seconds > 0 ? rows / r->epoch_seconds : NAN;
+}
+
+/* Text the checkpoint carries for the loop: where in the run it stands. */
+static char *place_json(const fit *f) {
+    return syn_format("{\"epoch\": %d, \"epoch_step\": %lld, \"seconds\": %.17g, \"rows\": %lld, "
+                      "\"batch\": %d, \"shuffle_seed\": %llu}",
+                      f->epoch, (long long)f->epoch_step, f->before + syn_seconds() - f->start,
+                      (long long)f->rows, f->plan->batch, (unsigned long long)shuffle_seed(f));
+}
+
+static syn_status checkpoint(fit *f) {
+    if (!f->o->checkpoint) return SYN_OK;
+    char *json = place_json(f);
+    syn_status status = json ? syn_plan_save(f->plan, f->o->checkpoint, json) : syn_no_memory(256);
+    free(json);
+    return status;
+}
+
+static syn_status resume(fit *f) {
+    char *json = NULL;
+    SYN_TRY(syn_plan_resume(f->plan, f->o->resume, &json));
+    json_t *place = json ? json_loads(json, 0, NULL) : NULL;
+    free(json);
+    if (!place) return syn_fail(SYN_E_FORMAT, "%s: no place in the run is recorded", f->o->resume);
+    f->epoch = (int)json_integer_value(json_object_get(place, "epoch"));
+    f->epoch_step = json_integer_value(json_object_get(place, "epoch_step"));
+    f->before = json_number_value(json_object_get(place, "seconds"));
+    int64_t rows = json_integer_value(json_object_get(place, "rows"));
+    int batch = (int)json_integer_value(json_object_get(place, "batch"));
+    json_decref(place);
+    if (rows != f->rows || batch != f->plan->batch)
+        return syn_fail(SYN_E_ARGUMENT, "%s: the run had %lld rows in batches of %d; now there are %lld in "
+                                        "batches of %d", f->o->resume, (long long)rows, batch,
+                        (long long)f->rows, f->plan->batch);
+    if (f->epoch_step >= f->epoch_steps) { /* saved between two epochs */
+        f->epoch++;
+        f->epoch_step = 0;
+    }
+    return SYN_OK;
+}
+
+static bool interrupted(const fit *f) { return f->o->interrupt && *f->o->interrupt; }
+
+static bool done(const fit *f) { return f->o->max_steps > 0 && f->plan->step >= f->o->max_steps; }
+
+/* Progress now and then: a snapshot waits for the queue, so at most ten times a second. */
+static syn_status progress(fit *f, double *last) {
+    if (!f->o->on_step || syn_seconds() - *last < .1) return SYN_OK;
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(f->plan, &s));
+    SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, f->plan->batch));
+    *last = syn_seconds();
+    fill_report(f, &s);
+    if (!f->o->on_step(&f->report, f->o->user)) f->stopped = true;
+    return SYN_OK;
+}
+
+static syn_status train_epoch(fit *f) {
+    double last = syn_seconds();
+    while (f->epoch_step < f->epoch_steps && !f->stopped && !done(f)) {
+        syn_list *l;
+        SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows_of_step(f, f->epoch_step), &l));
+        SYN_TRY(syn_source_feed(f->train, l));
+        SYN_TRY(syn_plan_enqueue_step(f->plan, l));
+        SYN_TRY(syn_plan_pace(f->plan));
+        f->epoch_step++;
+        if (f->o->checkpoint_every_steps > 0 && f->plan->step % f->o->checkpoint_every_steps == 0 &&
+            f->epoch_step < f->epoch_steps)
+            SYN_TRY(checkpoint(f));
+        SYN_TRY(progress(f, &last));
+        if (interrupted(f)) f->stopped = true;
+    }
+    return SYN_OK;
+}
+
+/* After the last step of an epoch (or of the run): metrics, validation, report. */
+static syn_status end_epoch(fit *f) {
+    syn_snapshot s;
+    syn_metrics m;
+    SYN_TRY(syn_plan_snapshot(f->plan, &s));
+    int rows = rows_of_step(f, f->epoch_step ? f->epoch_step - 1 : 0);
+    SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows));
+    fill_report(f, &s);
+    f->report.val_loss = f->report.val_accuracy = NAN;
+    if (f->val && !f->stopped) {
+        SYN_TRY(syn_eval_run(f->plan, f->val, &m));
+        f->report.val_loss = m.loss;
+        f->report.val_accuracy = m.accuracy;
+        f->report.seconds = f->before + syn_seconds() - f->start;
+    }
+    return SYN_OK;
+}
+
+static syn_status run(fit *f) {
+    int epochs = f->o->epochs > 0 ? f->o->epochs : 1;
+    int every = f->o->checkpoint_every > 0 ? f->o->checkpoint_every : 1;
+    bool fresh = f->epoch_step == 0; /* else a resumed epoch's sums go on */
+    for (; f->epoch < epochs && !f->stopped && !done(f); f->epoch++, f->epoch_step = 0, fresh = true) {
+        SYN_TRY(order(f));
+        if (fresh) SYN_TRY(syn_plan_reset_metrics(f->plan));
+        f->train->cursor = f->epoch_step * f->plan->batch;
+        f->epoch_start = syn_seconds();
+        f->epoch_start_step = f->epoch_step;
+        SYN_TRY(train_epoch(f));
+        bool whole = f->epoch_step == f->epoch_steps;
+        /* The checkpoint comes before validation changes the metrics, and after the latch was looked at. */
+        syn_snapshot s;
+        SYN_TRY(syn_plan_snapshot(f->plan, &s));
+        SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows_of_step(f, f->epoch_step - 1)));
+        SYN_TRY(end_epoch(f));
+        /* An interrupted epoch is no epoch: it is reported when it is resumed and ends. */
+        if ((whole || done(f)) && f->o->on_epoch && !f->o->on_epoch(&f->report, f->o->user)) f->stopped = true;
+        bool last = f->epoch + 1 == epochs || f->stopped || done(f);
+        if (whole && (last || (f->epoch + 1) % every == 0)) SYN_TRY(checkpoint(f));
+        if (!whole) {
+            if (f->val && !f->stopped) SYN_TRY(syn_plan_restore(f->plan, &s));
+            SYN_TRY(checkpoint(f));
+            break;
+        }
+    }
+    return f->stopped ? syn_fail(SYN_E_STOPPED, "stopped after step %lld", (long long)f->plan->step) : SYN_OK;
+}
+
+static syn_status start(fit *f, syn_data *data) {
+    syn_plan *plan = f->plan;
+    int64_t epochs = f->o->epochs > 0 ? f->o->epochs : 1;
+    if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "syn_fit: the plan has no loss");
+    if (!syn_data_has_y(data)) return syn_fail(SYN_E_ARGUMENT, "syn_fit: the data has no targets");
+    f->rows = syn_data_rows(data);
+    f->epoch_steps = syn_ceil_div(f->rows, plan->batch);
+    f->total_steps = epochs * f->epoch_steps;
+    if (f->o->max_steps > 0 && f->o->max_steps < f->total_steps) f->total_steps = f->o->max_steps;
+    if (!plan->steps) {
+        plan->steps = f->total_steps;
+        plan->table_block = -1;
+    }
+    SYN_TRY(syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, plan->steps));
+    SYN_TRY(syn_source_open(&f->train, plan, data));
+    if (f->o->val) SYN_TRY(syn_source_open(&f->val, plan, f->o->val));
+    f->perm = malloc((size_t)f->rows * sizeof *f->perm);
+    if (!f->perm) return syn_no_memory((size_t)f->rows * sizeof *f->perm);
+    SYN_TRY(prepare(f));
+    if (f->o->resume) SYN_TRY(resume(f));
+    f->start = syn_seconds();
+    return run(f);
+}
+
+syn_status syn_fit(syn_plan *plan, syn_data *train, const syn_fit_opts *opts) {
+    const syn_fit_opts none = { 0 };
+    fit f = { .plan = plan, .o = opts ? opts : &none, .report = { .val_loss = NAN, .val_accuracy = NAN } };
+    if (!plan || !train) return syn_fail(SYN_E_ARGUMENT, "syn_fit: plan and data must be given");
+    syn_status status = start(&f, train);
+    syn_source_close(f.train);
+    syn_source_close(f.val);
+    free(f.perm);
+    return status;
+}
