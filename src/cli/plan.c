@@ -1,6 +1,8 @@
 /* syncline plan: what an experiment would run, and what it takes. */
 #include "cli/session.h"
 
+#include "layer/layer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +13,20 @@ static void put(const char *text, int width) {
     printf("%s%*s", text, n < width ? width - n : 0, "");
 }
 
+/* What a layer is; an activation layer is its function. */
+static void layer_info(const syn_net *net, int i, syn_layer_info *l) {
+    syn_net_layer_info(net, i, l);
+    if (!strcmp(l->kind, "activation"))
+        l->kind = ((const syn_activation_opts *)syn_layer_opts(net, i))->function;
+}
+
 static void print_layers(const syn_net *net) {
     int name_width = 5, kind_width = 4, shape_width = 12;
     int n = syn_net_layers(net);
     syn_layer_info l;
     char a[32], shape[64];
     for (int i = 0; i < n; i++) {
-        syn_net_layer_info(net, i, &l);
+        layer_info(net, i, &l);
         syn_shape_print(&l.shape, shape, sizeof shape);
         if (cli_columns(l.name) > name_width) name_width = cli_columns(l.name);
         if (cli_columns(l.kind) > kind_width) kind_width = cli_columns(l.kind);
@@ -28,7 +37,7 @@ static void print_layers(const syn_net *net) {
     put("output shape", shape_width + 2);
     printf("%12s %14s  from\n", "parameters", "multiply-adds");
     for (int i = 0; i < n; i++) {
-        syn_net_layer_info(net, i, &l);
+        layer_info(net, i, &l);
         syn_shape_print(&l.shape, shape, sizeof shape);
         put(l.name, name_width + 2);
         put(l.kind, kind_width + 2);

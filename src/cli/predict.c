@@ -87,7 +87,7 @@ static syn_status predict(cli_session *s, syn_data *data, const char *out) {
         char count[32], each[64];
         syn_shape_print(&shape, each, sizeof each);
         show(v, rows, width, is_classifier(s->net));
-        printf("%s: %s × %s\n", out, cli_count_text(count, sizeof count, (double)rows), each);
+        printf("%s: %s x %s\n", out, cli_count_text(count, sizeof count, (double)rows), each);
     }
     free(v);
     return status;

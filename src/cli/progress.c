@@ -21,6 +21,13 @@ void cli_progress_start(cli_progress *p) {
     p->colour = p->live && !(no_color && *no_color);
 }
 
+void cli_progress_wait(cli_progress *p, const char *text) {
+    if (!p->live) return;
+    printf("\r%s%s ...%s\033[K", p->colour ? "\033[2m" : "", text, p->colour ? "\033[0m" : "");
+    fflush(stdout);
+    p->drawn = true;
+}
+
 void cli_progress_clear(cli_progress *p) {
     if (!p || !p->drawn) return;
     printf("\r\033[K");
@@ -46,7 +53,7 @@ static void put_metric(syn_text *t, const char *name, double v) {
 
 static void put_rate(syn_text *t, double rate) {
     char buf[32];
-    if (rate > 0) syn_text_add(t, "  %s samples/s", cli_short_text(buf, sizeof buf, rate));
+    if (rate > 0) syn_text_add(t, "  %5s samples/s", cli_short_text(buf, sizeof buf, rate));
 }
 
 /* Eighths of a cell, so that the bar moves smoothly. */
@@ -128,7 +135,7 @@ void cli_progress_epoch(cli_progress *p, const syn_report *r) {
         snprintf(seconds, sizeof seconds, "%.1f s", r->epoch_seconds);
     else
         cli_time_text(seconds, sizeof seconds, r->epoch_seconds);
-    syn_text_add(&t, "  %s", seconds);
+    syn_text_add(&t, "  %6s", seconds);
     size_t width = p->live ? (size_t)cli_width(STDOUT_FILENO) : t.len;
     size_t len = t.len <= width ? t.len : shorter <= width ? shorter : shortest;
     printf("%.*s\n", (int)len, syn_text_str(&t));

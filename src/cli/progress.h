@@ -13,6 +13,8 @@ typedef struct cli_progress {
 } cli_progress;
 
 void cli_progress_start(cli_progress *p);
+/* On a terminal, what takes so long before the first step. */
+void cli_progress_wait(cli_progress *p, const char *text);
 void cli_progress_step(cli_progress *p,
                        const syn_report *r); /* redraws at most ten times a second */
 void cli_progress_epoch(cli_progress *p, const syn_report *r); /* the epoch's line, for good */

@@ -27,16 +27,7 @@ char *cli_device_text(const syn_device_info *d) {
 
 syn_status cli_session_context(cli_session *s, const char *device) {
     syn_ctx_opts opts = { .device = device, .log = log_line, .log_user = s->progress };
-    syn_status status = syn_ctx_create(&s->ctx, &opts);
-    if (status == SYN_E_DEVICE && !strstr(syn_error_text(), "clinfo")) {
-        char *text = syn_strdup(syn_error_text());
-        syn_fail(status,
-                 "%s; look with: clinfo -l (for CPUs, Debian's package pocl-opencl-icd "
-                 "brings a device)",
-                 text ? text : "no device");
-        free(text);
-    }
-    SYN_TRY(status);
+    SYN_TRY(syn_ctx_create(&s->ctx, &opts));
     syn_ctx_device(s->ctx, &s->device);
     return SYN_OK;
 }
@@ -61,6 +52,7 @@ static syn_status start_from(cli_session *s, cli_experiment *e) {
     if (status == SYN_OK && loaded == 0)
         status = syn_fail(SYN_E_ARGUMENT, "%s: none of its tensors is a parameter of this network",
                           path);
+    cli_progress_clear(s->progress);
     if (status == SYN_OK)
         printf("%-10s %d of %d parameters from %s\n", "weights", loaded, syn_net_params(e->net),
                path);

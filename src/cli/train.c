@@ -6,6 +6,7 @@
 #include "io/safetensors.h"
 #include "layer/layer.h"
 
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -220,6 +221,7 @@ static syn_status prepare(trainer *t, const cli_call *call) {
     SYN_TRY(cli_experiment_net(&t->e));
     if (!resume) SYN_TRY(cli_run_create(&t->folder, cli_get(call, "out"), t->e.top.name, &t->made));
     t->s.progress = &t->progress;
+    cli_progress_wait(&t->progress, "opening the device, making the plan");
     SYN_TRY(cli_session_train(&t->s, &t->e, cli_get(call, "device")));
     return write_experiment(t);
 }
@@ -250,7 +252,7 @@ static syn_status fit(trainer *t) {
 
 static syn_status finish(trainer *t) {
     if (t->resuming && !t->history_read) { /* there was nothing left to train */
-        SYN_TRY(syn_history_read(&t->history, t->folder, t->e.train.epochs));
+        SYN_TRY(syn_history_read(&t->history, t->folder, INT_MAX));
         if (t->history.n) t->last.seconds = t->history.row[t->history.n - 1].seconds;
     }
     SYN_TRY(save_weights(t));
@@ -290,10 +292,13 @@ int cli_train(const cli_call *call) {
     cli_progress_start(&t.progress);
     int code = CLI_OK;
     if (prepare(&t, call) != SYN_OK) {
+        cli_progress_clear(&t.progress);
         code = cli_fail();
         if (t.made) rmdir(t.folder); /* empty: nothing was lost */
     } else {
+        cli_progress_clear(&t.progress);
         print_head(&t);
+        cli_progress_wait(&t.progress, "compiling kernels");
         syn_status status = fit(&t);
         if (status == SYN_E_STOPPED && stop)
             code = interrupted(&t);

@@ -34,6 +34,12 @@ static void tune_once(syn_ctx *ctx) {
     }
 }
 
+void syn_clblast_forget(void) {
+    pthread_mutex_lock(&lock);
+    (void)CLBlastClearCache(); /* global: an embedding program's own kernels are built again */
+    pthread_mutex_unlock(&lock);
+}
+
 bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_arg b, syn_arg c,
                            syn_gemm_plan *out) {
     (void)a;
@@ -57,6 +63,7 @@ syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a
     size_t ldb = g->tb ? k : m, lda = g->ta ? n : k, ldc = m;
     pthread_mutex_lock(&lock);
     tune_once(ctx);
+    ctx->used_clblast = true;
     CLBlastStatusCode code;
     if (g->dtype == SYN_DOUBLE)
         code = CLBlastDgemmWithTempBuffer(CLBlastLayoutColMajor, tb, ta, m, n, k, 1.0, b->mem, 0, ldb,

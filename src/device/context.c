@@ -233,6 +233,7 @@ void syn_ctx_retain(syn_ctx *ctx) { atomic_fetch_add(&ctx->refs, 1); }
 
 void syn_ctx_destroy(syn_ctx *ctx) {
     if (!ctx || atomic_fetch_sub(&ctx->refs, 1) > 1) return;
+    if (ctx->used_clblast) syn_clblast_forget();
     if (ctx->queue) clReleaseCommandQueue(ctx->queue);
     if (ctx->transfer) clReleaseCommandQueue(ctx->transfer);
     if (ctx->context) clReleaseContext(ctx->context);

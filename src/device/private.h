@@ -20,12 +20,15 @@ struct syn_ctx {
     void *log_user;
     bool own_queue;
     bool no_selftest;
+    atomic_bool used_clblast;
     atomic_bool selftest_claimed;
     atomic_llong bytes, peak;
     _Atomic(const char *) banned[4];
     atomic_int refs; /* buffers and programs keep it alive */
 };
 void syn_ctx_retain(syn_ctx *ctx);
+/* CLBlast keeps programs by raw context pointer, which a later context may get again. */
+void syn_clblast_forget(void);
 
 struct syn_buffer {
     syn_ctx *ctx;

@@ -2,6 +2,7 @@
 #include "plan/list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 syn_status syn_list_want(syn_list *l, syn_kernels *kernels) {
     for (int i = 0; i < l->n_items; i++)
@@ -58,6 +59,8 @@ syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b
 
 syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
     const syn_graph *g = l->graph;
+    const char *stages = getenv("SYNCLINE_TRACE");
+    l->trace = stages && strstr(stages, "run");
     l->value = calloc((size_t)g->n_values + 1, sizeof *l->value);
     if (!l->value) return syn_no_memory((size_t)g->n_values * sizeof *l->value);
     for (int i = 0; i < l->n_slabs; i++) l->slab[i] = b->slab[i];
@@ -84,6 +87,13 @@ syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
 }
 
 syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
-    for (int i = first; i < first + count; i++) SYN_TRY(syn_item_run(&l->item[i], l, ctx));
+    for (int i = first; i < first + count; i++) {
+        const syn_item *item = &l->item[i];
+        if (l->trace)
+            syn_ctx_log(ctx, SYN_LOG_TRACE, "run: %d rows, launch %d: %s %zu x %zu x %zu", l->rows, i,
+                        item->library ? "gemm" : item->call.entry, item->call.global[0],
+                        item->call.global[1], item->call.global[2]);
+        SYN_TRY(syn_item_run(&l->item[i], l, ctx));
+    }
     return SYN_OK;
 }

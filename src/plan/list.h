@@ -37,6 +37,7 @@ typedef struct syn_list {
     int64_t guard;     /* bytes left behind each place, 0 outside tests */
     syn_buffer **value; /* of each graph value; NULL until bound, or where it has none */
     syn_buffer *slab[SYN_MAX_SLABS]; /* borrowed */
+    bool trace;        /* SYNCLINE_TRACE=run: every launch goes to the log */
 } syn_list;
 
 /* What binding needs from the plan. */

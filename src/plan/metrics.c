@@ -11,6 +11,27 @@ syn_status syn_plan_snapshot(syn_plan *plan, syn_snapshot *s) {
     return syn_reals_read(plan->block[SYN_BLOCK_METRICS], plan->dtype, 0, s->metrics, SYN_METRICS);
 }
 
+syn_status syn_plan_snapshot_ask(syn_plan *plan) {
+    SYN_TRY(syn_buffer_read(plan->block[SYN_BLOCK_CONTROL], 0, plan->asked.ctl, sizeof plan->asked.ctl, false));
+    SYN_TRY(syn_buffer_read(plan->block[SYN_BLOCK_METRICS], 0, plan->asked.metrics,
+                            SYN_METRICS * syn_plan_real(plan), false));
+    return syn_ctx_mark(plan->ctx, &plan->asked.event);
+}
+
+syn_status syn_plan_snapshot_poll(syn_plan *plan, syn_snapshot *s, bool *there) {
+    *there = plan->asked.event && syn_event_done(plan->asked.event);
+    if (!*there) return SYN_OK;
+    SYN_TRY(syn_event_wait(plan->asked.event)); /* it is done: this reports its errors */
+    syn_event_release(plan->asked.event);
+    plan->asked.event = NULL;
+    memcpy(s->ctl, plan->asked.ctl, sizeof s->ctl);
+    float f[SYN_METRICS];
+    memcpy(f, plan->asked.metrics, sizeof f);
+    memcpy(s->metrics, plan->asked.metrics, sizeof s->metrics);
+    for (int i = 0; plan->dtype == SYN_FLOAT && i < SYN_METRICS; i++) s->metrics[i] = f[i];
+    return SYN_OK;
+}
+
 syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s) {
     SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], 0, s->ctl, sizeof s->ctl, true));
     return syn_reals_write(plan->block[SYN_BLOCK_METRICS], plan->dtype, 0, s->metrics, SYN_METRICS);
@@ -96,6 +117,8 @@ syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_sourc
         replay.ctl[SYN_CTL_STEP] = s->ctl[SYN_CTL_LATCH_STEP];
         SYN_TRY(syn_plan_restore(plan, &replay));
         if (source) {
+            int64_t left = syn_data_rows(source->data) - replay.ctl[SYN_CTL_CURSOR];
+            if (left < rows) rows = (int)left;
             SYN_TRY(syn_plan_list(plan, SYN_MODE_TRAIN, rows, &l));
             SYN_TRY(syn_source_prepare(source, l));
             source->cursor = s->ctl[SYN_CTL_LATCH_CURSOR];

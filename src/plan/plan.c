@@ -269,6 +269,12 @@ static syn_status check_schedule(syn_plan *plan) {
 
 static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
     SYN_TRY(resolve_ends(plan, o));
+    if (getenv("SYNCLINE_TRACE")) {
+        syn_text t = { 0 };
+        syn_net_print(plan->state->net, &t);
+        trace(plan, "net", &t);
+        syn_text_free(&t);
+    }
     if (plan->dtype == SYN_DOUBLE && !syn_ctx_profile_of(plan->ctx)->fp64)
         return syn_fail(SYN_E_DEVICE, "dtype double: the device has no fp64; use float");
     if (plan->state->mean && plan->state->n_features != plan->x_count)
@@ -289,18 +295,15 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         if (plan->has_graph[mode]) SYN_TRY(add_list(plan, (syn_mode)mode, plan->batch, &l));
     }
     SYN_TRY(syn_plan_check_memory(plan));
-    syn_text t = { 0 };
-    if (getenv("SYNCLINE_TRACE")) syn_net_print(plan->state->net, &t);
-    trace(plan, "net", &t);
-    syn_text_free(&t);
     SYN_TRY(syn_kernels_build(&plan->kernels));
     SYN_TRY(allocate(plan));
     SYN_TRY(set_key(plan));
     for (int i = 0; i < plan->n_lists; i++) SYN_TRY(bind_list(plan, plan->list[i]));
-    char *text = getenv("SYNCLINE_TRACE") ? syn_plan_print(plan) : NULL;
-    t = (syn_text){ .s = text };
-    trace(plan, "plan", &t);
-    free(text);
+    if (getenv("SYNCLINE_TRACE")) {
+        syn_text t = { .s = syn_plan_print(plan) };
+        trace(plan, "plan", &t);
+        free(t.s);
+    }
     return syn_ctx_finish(plan->ctx);
 }
 
@@ -341,6 +344,7 @@ void syn_plan_destroy(syn_plan *plan) {
     for (int i = 0; i < SYN_BLOCKS; i++)
         if (i != SYN_BLOCK_PARAMS) syn_buffer_destroy(plan->block[i]);
     for (size_t i = 0; i < SYN_COUNT(plan->mark); i++) syn_event_release(plan->mark[i]);
+    syn_event_release(plan->asked.event);
     free(plan->grad);
     free(plan->grad_offset);
     free(plan->tile);

@@ -58,6 +58,11 @@ struct syn_plan {
     syn_source *direct;       /* for syn_step and its kin */
     syn_list *last;           /* list run last, for reading by name */
     int last_item;            /* machinery items of `last`, by place: see step.c */
+    struct {                  /* a snapshot on its way */
+        uint32_t ctl[SYN_CTL_WORDS];
+        unsigned char metrics[SYN_METRICS * 8]; /* reals of the plan's type */
+        syn_event *event;
+    } asked;
     syn_event *mark[4];       /* back-pressure: the host runs at most so many marks ahead */
     int64_t n_marks;
     double lr, momentum;      /* of the step enqueued last */
@@ -90,6 +95,9 @@ typedef struct syn_snapshot {
     double metrics[SYN_METRICS];
 } syn_snapshot;
 syn_status syn_plan_snapshot(syn_plan *plan, syn_snapshot *s);
+/* The same without waiting: ask, then poll until *there. One at a time. */
+syn_status syn_plan_snapshot_ask(syn_plan *plan);
+syn_status syn_plan_snapshot_poll(syn_plan *plan, syn_snapshot *s, bool *there);
 syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s); /* waits */
 /* Zero the sums, cursor and latch; the step and the key stay. */
 syn_status syn_plan_reset_metrics(syn_plan *plan);

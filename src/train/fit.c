@@ -111,15 +111,30 @@ static bool interrupted(const fit *f) { return f->o->interrupt && *f->o->interru
 
 static bool done(const fit *f) { return f->o->max_steps > 0 && f->plan->step >= f->o->max_steps; }
 
-/* Progress now and then: a snapshot waits for the queue, so at most ten times a second. */
+/* Progress, at most ten times a second: sums are asked for, and reported when they have come. */
 static syn_status progress(fit *f, double *last) {
-    if (!f->o->on_step || syn_seconds() - *last < .1) return SYN_OK;
+    if (!f->o->on_step) return SYN_OK;
     syn_snapshot s;
-    SYN_TRY(syn_plan_snapshot(f->plan, &s));
+    bool there;
+    if (!f->plan->asked.event) {
+        if (syn_seconds() - *last < .1) return SYN_OK;
+        *last = syn_seconds();
+        return syn_plan_snapshot_ask(f->plan);
+    }
+    SYN_TRY(syn_plan_snapshot_poll(f->plan, &s, &there));
+    if (!there) return SYN_OK;
     SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, f->plan->batch));
-    *last = syn_seconds();
     fill_report(f, &s);
     if (!f->o->on_step(&f->report, f->o->user)) f->stopped = true;
+    return SYN_OK;
+}
+
+/* A snapshot still on its way belongs to the epoch that ends. */
+static syn_status drop_snapshot(fit *f) {
+    if (!f->plan->asked.event) return SYN_OK;
+    SYN_TRY(syn_event_wait(f->plan->asked.event));
+    syn_event_release(f->plan->asked.event);
+    f->plan->asked.event = NULL;
     return SYN_OK;
 }
 
@@ -170,6 +185,7 @@ static syn_status run(fit *f) {
         f->epoch_start = syn_seconds();
         f->epoch_start_step = f->epoch_step;
         SYN_TRY(train_epoch(f));
+        SYN_TRY(drop_snapshot(f));
         bool whole = f->epoch_step == f->epoch_steps;
         /* The checkpoint comes before validation changes the metrics, and after the latch was looked at. */
         syn_snapshot s;
