@@ -1,13 +1,11 @@
-/* Times training steps: milliseconds a step, samples a second, and the share of the multiply-add floor,
- * which is the time the step's multiply-adds would take at the rate the device reaches with
+/* Times training steps: milliseconds a step, samples a second, and the share of the multiply-add
+ * floor, which is the time the step's multiply-adds would take at the rate the device reaches with
  * independent chains of them in registers, measured in the same process. Or, with --launches, every
  * launch of a step by itself. bench/compare.py sets the figures beside PyTorch's.
  *
  * The data set (8192 random rows of 784 floats) lies on the device, and batches go the way syn_fit
  * sends them. A step's time is the median over blocks of steps. */
 #include "train/loop.h"
-
-#include "base/rng.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -101,27 +99,38 @@ static syn_status run_peak(syn_ctx *ctx, syn_kernel *kernel, double a_pass, cons
     return SYN_OK;
 }
 
-static syn_status measure_peak(syn_ctx *ctx, double *best) {
-    const syn_profile *p = syn_ctx_profile_of(ctx);
-    size_t local[1] = { p->cpu ? 1 : 256 };
-    size_t global[1] = { (size_t)p->compute_units * (p->cpu ? 4 : 16) * local[0] };
+static syn_status measure_width(syn_ctx *ctx, int width, bool cpu, double *best) {
+    size_t local[1] = { cpu ? 1 : 256 };
+    const int units = syn_ctx_profile_of(ctx)->compute_units;
+    size_t global[1] = { (size_t)units * (cpu ? 4 : 16) * local[0] };
     float s = .5f;
     syn_buffer *out;
     syn_program *program = NULL;
     syn_kernel *kernel = NULL;
-    SYN_TRY(syn_buffer_create(&out, ctx, (int64_t)global[0] * p->vec_float * 4, "the peak's results"));
-    char *text = syn_format("#define VEC %d\n%s", p->vec_float, peak_text);
-    syn_status status = text ? syn_program_build(&program, ctx, text, "-cl-std=CL1.2") : syn_no_memory(1);
+    SYN_TRY(syn_buffer_create(&out, ctx, (int64_t)global[0] * width * 4, "the peak's results"));
+    char *text = syn_format("#define VEC %d\n%s", width, peak_text);
+    syn_status status = text ? syn_program_build(&program, ctx, text, "-cl-std=CL1.2")
+                             : syn_no_memory(sizeof peak_text);
     if (status == SYN_OK) status = syn_kernel_create(&kernel, program, "peak");
     if (status == SYN_OK) status = syn_kernel_buffer(kernel, 0, out);
     if (status == SYN_OK) status = syn_kernel_value(kernel, 2, &s, sizeof s);
     if (status == SYN_OK)
-        status = run_peak(ctx, kernel, 12.0 * p->vec_float * (double)global[0], global, local, best);
+        status = run_peak(ctx, kernel, 12.0 * width * (double)global[0], global, local, best);
     free(text);
     syn_kernel_destroy(kernel);
     syn_program_destroy(program);
     syn_buffer_destroy(out);
     return status;
+}
+
+/* Of the vector widths that are fastest somewhere. */
+static syn_status measure_peak(syn_ctx *ctx, double *best) {
+    static const int widths[] = { 1, 4, 8, 16 };
+    syn_device_info device;
+    syn_ctx_device(ctx, &device);
+    for (size_t i = 0; i < SYN_COUNT(widths); i++)
+        SYN_TRY(measure_width(ctx, widths[i], device.cpu, best));
+    return SYN_OK;
 }
 
 /* ---- what is timed ---- */
@@ -210,22 +219,18 @@ static syn_status measure_step(bench *b, double limit, double *step, double *mea
 
 /* ---- launch by launch ---- */
 
-/* "gemm cpu 128 x 300 x 784 ta", "map elu mask", "colsum"; bytes where the call has none. */
-static void name_item(const bench *b, const syn_item *item, char *what, size_t size, double *bytes) {
+/* "cpu gemm_tile 128 x 300 x 784 ta" (m, n, k of the whole product), "map elu mask", "colsum". */
+static void name_item(const bench *b, const syn_item *item, char *what, size_t size) {
     const syn_graph *g = b->list->graph;
     const syn_node *n = item->node >= 0 ? &g->node[item->node] : NULL;
-    *bytes = item->call.bytes;
     if (n && n->op == &syn_op_gemm) {
         bool batched = g->value[n->out[0]].batched;
         int64_t rows = b->list->rows, cols = syn_value_cols(g, n->out[0]);
         int64_t m = batched ? rows : syn_value_cols(g, n->in[0]);
         int64_t k = n->i[0] ? rows : syn_value_cols(g, n->in[0]);
-        const char *entry = item->call.entry ? item->call.entry : "";
-        snprintf(what, size, "gemm %s %s %lld x %lld x %lld%s%s", item->provider ? item->provider : "",
-                 entry, (long long)m, (long long)cols, (long long)k, n->i[0] ? " ta" : "",
-                 n->i[1] ? " tb" : "");
-        double all = 2.0 * (double)m * (double)cols * (double)k;
-        if (*bytes <= 0 && item->call.flops >= all) *bytes = 4.0 * (double)(m * k + k * cols + m * cols);
+        const char *entry = item->call.entry ? item->call.entry : "library";
+        snprintf(what, size, "%s %s %lld x %lld x %lld%s%s", item->provider, entry, (long long)m,
+                 (long long)cols, (long long)k, n->i[0] ? " ta" : "", n->i[1] ? " tb" : "");
         return;
     }
     size_t at = (size_t)snprintf(what, size, "%s", item->call.entry ? item->call.entry : "?");
@@ -246,8 +251,10 @@ static syn_status time_item(bench *b, syn_item *items, int at, double *seconds) 
     double turn[TURNS], ignored;
     for (int t = 0; t < TURNS; t++) {
         if (t == 0) SYN_TRY(run_steps(b, 1, &ignored));
-        int first = at < b->list->n_nodes_items ? at : 0;
-        if (items == b->list->item) SYN_TRY(syn_list_run(b->list, b->ctx, 0, first));
+        if (items == b->list->item && at < b->list->n_nodes_items) {
+            SYN_TRY(syn_source_feed(b->source, b->list));
+            SYN_TRY(syn_list_run(b->list, b->ctx, 0, at));
+        }
         SYN_TRY(syn_item_run(&items[at], b->list, b->ctx));
         SYN_TRY(syn_ctx_finish(b->ctx));
         double start = syn_seconds();
@@ -262,13 +269,14 @@ static syn_status time_item(bench *b, syn_item *items, int at, double *seconds) 
 
 static syn_status print_item(bench *b, syn_item *items, int at, double peak, double *sum) {
     char what[128];
-    double seconds, bytes;
+    double seconds;
     SYN_TRY(time_item(b, items, at, &seconds));
-    name_item(b, &items[at], what, sizeof what, &bytes);
+    name_item(b, &items[at], what, sizeof what);
     double rate = items[at].call.flops / seconds;
-    const char *way = items[at].node < 0 ? "=" : b->list->graph->node[items[at].node].backward ? "<" : ">";
+    const syn_node *n = items[at].node < 0 ? NULL : &b->list->graph->node[items[at].node];
+    const char *way = !n ? "=" : n->backward ? "<" : ">";
     printf("%s %-52s %-14s %10.1f %10.1f %7.1f %8.1f\n", way, what, layer_of(b, &items[at]),
-           seconds * 1e6, rate / 1e9, rate / peak * 50, bytes / seconds / 1e9);
+           seconds * 1e6, rate / 1e9, rate / peak * 50, items[at].call.bytes / seconds / 1e9);
     *sum += seconds;
     return SYN_OK;
 }
@@ -276,7 +284,8 @@ static syn_status print_item(bench *b, syn_item *items, int at, double peak, dou
 static syn_status print_launches(bench *b, double seconds, double peak) {
     double step, mean, sum = 0;
     SYN_TRY(measure_step(b, seconds, &step, &mean));
-    printf("  %-52s %-14s %10s %10s %7s %8s\n", "launch", "layer", "us", "GFLOP/s", "% peak", "GB/s");
+    printf("  %-52s %-14s %10s %10s %7s %8s\n", "launch", "layer", "us", "GFLOP/s", "% peak",
+           "GB/s");
     for (int i = 0; i < b->source->n_feeds; i++)
         for (int k = 0; k < b->source->feed[i].n && b->source->feed[i].list == b->list; k++)
             SYN_TRY(print_item(b, b->source->feed[i].item, k, peak, &sum));
@@ -370,7 +379,8 @@ static const char *parse(int argc, char **argv, options *o) {
     for (size_t i = 0; !known && i < SYN_COUNT(optimizers); i++)
         known = strcmp(optimizers[i], o->optimizer) == 0;
     if (!known) return "--optimizer: momentum, adam or sgd";
-    if (o->net && !find_net(o->net)) return "--net: mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100";
+    if (o->net && !find_net(o->net))
+        return "--net: mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100";
     if (o->batch < 1 || o->batch > ROWS) return "--batch: 1 to 8192";
     return o->seconds > 0 ? NULL : "--seconds: more than 0";
 }

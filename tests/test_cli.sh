@@ -357,6 +357,7 @@ printf '\377\376\000a' >binary.yaml
 refuses "binary" 1 "binary.yaml: not a text file in UTF-8" train binary.yaml --out none
 : >empty.yaml
 refuses "empty" 1 "empty.yaml: data is missing" train empty.yaml --out none
+refuses "a folder as file" 1 "empty" train empty --out none
 refuses "schedule that ends" 1 "train: schedule: one_cycle: ends after 20 steps" \
     train base.yaml --out none --set train.schedule.one_cycle.steps=20
 refuses "schedule without steps" 1 "--set train.schedule: train: schedule: exponential: give s" train base.yaml --out none --set train.schedule=exponential
@@ -390,6 +391,45 @@ refuses "truncated state" 1 "state.safetensors" train --resume broken
 refuses "resume of nothing" 1 "empty holds no experiment.yaml" train --resume empty
 refuses "weights of another net" 1 "plane/weights.safetensors" train base.yaml --out none \
     --init plane/weights.safetensors
+
+# ---- on a terminal ----
+cat >terminal.py <<'END'
+"""terminal.py COMMAND...: runs it on a terminal of 70 columns, prints what it writes."""
+import fcntl, os, pty, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 70, 0, 0))
+    os.execvp(sys.argv[1], sys.argv[1:])
+data = b""
+try:
+    while chunk := os.read(fd, 4096):
+        data += chunk
+except OSError:
+    pass  # the other end is closed
+sys.stdout.buffer.write(data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+cat >bars.py <<'END'
+import re, sys
+text = open("out", encoding="utf-8").read()
+drawn = [re.sub("\033\\[[0-9]*[mK]", "", part) for part in re.split("[\r\n]+", text)]
+bars = [part for part in drawn if "%" in part and part.startswith("epoch ")]
+assert bars, text
+assert all(len(part) < 70 and "ETA" in part for part in bars), bars
+assert ("\033[32m" in text) == (sys.argv[1] == "colour"), text
+END
+slow="--set train.batch=1 --set model.dense_1.units=50000 --set train.epochs=2"
+# shellcheck disable=SC2086
+TERM=xterm LC_ALL=C.UTF-8 NO_COLOR='' python3 terminal.py "$syncline" train base.yaml $slow --out bar >out
+check "terminal: exit 0" test $? -eq 0
+says terminal "epoch 2/2  loss "
+check "terminal: a bar" python3 bars.py colour
+# shellcheck disable=SC2086
+TERM=xterm LC_ALL=C NO_COLOR=1 python3 terminal.py "$syncline" train base.yaml $slow --out plain >out
+check "terminal: no colour" python3 bars.py plain
+says "terminal: no UTF-8" "#"
+works "no terminal" train base.yaml --out dull --set train.epochs=1
+check "no terminal: no control characters" sh -c '! grep -q "$(printf "[\033\r]")" out'
 
 # ---- stop and go on ----
 long="--set train.epochs=30 --set train.checkpoint.every_steps=5"

@@ -137,6 +137,8 @@ START_TEST(ranges) {
                  "dense: units is 0, allowed 1 to 100000000");
     expect_error(row(syn_schedules(), "one_cycle"), "{'steps': 1}",
                  "one_cycle: steps is 1, allowed 2 and up");
+    expect_error(row(syn_schedules(), "one_cycle"), "{'steps': 3000000000}",
+                 "one_cycle: steps is 3000000000, allowed 2 to 2000000000");
     expect_error(row(syn_schedules(), "one_cycle"), "{'div': 0}",
                  "one_cycle: div is 0, allowed 1e-6 to 1e12");
     expect_error(row(syn_layers(), "dense"), "{'units': 1e30}",

@@ -10,12 +10,25 @@
 #define CTL_HITS(c) ((c)[8])
 #define CTL_ROWS(c) ((c)[9])
 #define CTL_BATCHES(c) ((c)[10])
+#define CTL_GRADS(c) ((c)[11])            // gradients taken since the last update
+#define CTL_MICRO(c) ((c)[12])            // ... of the update under way
+#define CTL_SKIP(c) ((c)[13])             // this update changes nothing
+#define CTL_SKIPPED(c) ((c)[14])          // how many did so far
+#define CTL_SKIP_GUILTY(c) ((c)[15])      // 1 + first parameter of the last one; 0: the loss
+#define CTL_BAD_BATCH(c) ((c)[16])        // a loss since the last update was not finite
+#define CTL_UPDATE_STEP(c) ((c)[17])      // step whose scalars the update uses
+#define CTL_NORM_STEPS(c) ((c)[18])       // norms summed
 #define LATCH_LOSS 1u
 #define LATCH_GRAD 2u
 
 #define METRIC_LOSS 0  // sum of row losses
 #define METRIC_CARRY 1 // what rounding left out of it
 #define METRIC_LAST 2  // sum of the last batch
+#define METRIC_CLIP 3  // factor of clipping by global norm
+#define METRIC_NORM 4  // norm of the last step's gradient before clipping
+#define METRIC_NORMS 5 // sum of them
+#define METRIC_PENALTY 6 // of the last step
+#define METRIC_PENALTIES 7 // sum of them
 
 // 1 for elements that stay, 0 for dropped ones: u counts as below thr or not.
 #if SYN_VEC == 1

@@ -8,7 +8,7 @@
 #endif
 
 #if SYN_VEC == 1
-#define VLOAD_TAIL(p, i, n, pad) (pad)
+#define VLOAD_TAIL(p, i, n, pad) ((real)(pad)) // -INFINITY alone is a float
 #define VSTORE_TAIL(v, p, i, n)
 static real row_sum(realv v) { return v; }
 static real row_max(realv v) { return v; }

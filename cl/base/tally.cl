@@ -1,6 +1,7 @@
-// After a batch: sums its row losses and hits into the metrics, in a fixed order, trips the latch
-// when the sum is not finite, moves the cursor, and counts the step. One work-item (CPU), or one
-// work-group whose items sum strided rows (GPU).
+// After a batch: sums its row losses and hits into the metrics, in a fixed order, trips the latch when
+// the sum is not finite, moves the cursor; and in front of an update: sums the norms, decides whether
+// the step is skipped, and counts it. One work-item (CPU), or one work-group (GPU) whose first item does
+// all but the sums over rows.
 #define TALLY_SUM 1
 #define TALLY_ADVANCE 2
 #define TALLY_GROUP 64
@@ -10,23 +11,29 @@ static void tally_add(__global real *metrics, real sum) {
     const real old = metrics[METRIC_LOSS], total = old + sum, part = total - old;
     metrics[METRIC_CARRY] += (old - (total - part)) + (sum - part);
     metrics[METRIC_LOSS] = total;
-    metrics[METRIC_LAST] = sum;
 }
 
-static void tally_end(__global uint *ctl, __global real *metrics, real sum, uint hits, int rows,
-                      int flags) {
-    if (CTL_GRAD_LATCH(ctl) && !CTL_LATCH(ctl)) CTL_LATCH(ctl) = LATCH_GRAD;
-    if (flags & TALLY_SUM) {
-        if (sum - sum != 0 && !CTL_LATCH(ctl)) {
-            CTL_LATCH(ctl) = LATCH_LOSS;
-            CTL_LATCH_STEP(ctl) = CTL_STEP(ctl);
-            CTL_LATCH_CURSOR(ctl) = CTL_CURSOR(ctl);
-        }
+static void tally_latch(__global uint *ctl, uint latch) {
+    if (CTL_LATCH(ctl)) return;
+    CTL_LATCH(ctl) = latch;
+    CTL_LATCH_STEP(ctl) = CTL_STEP(ctl);
+    CTL_LATCH_CURSOR(ctl) = CTL_CURSOR(ctl);
+}
+
+// The batch's losses. `check` latches, `skip` marks the step; sums of a batch that is not finite stay out
+// of the metrics when its step is skipped.
+static void tally_batch(__global uint *ctl, __global real *metrics, real sum, uint hits, int rows,
+                        int check, int skip) {
+    const int bad = sum - sum != 0;
+    if (bad && check) tally_latch(ctl, LATCH_LOSS);
+    if (bad && skip) CTL_BAD_BATCH(ctl) = 1;
+    metrics[METRIC_LAST] = sum;
+    if (!(bad && skip)) {
         tally_add(metrics, sum);
         CTL_HITS(ctl) += hits;
         CTL_ROWS(ctl) += (uint)rows;
         CTL_BATCHES(ctl) += 1;
-        CTL_CURSOR(ctl) += (uint)rows;
     }
-    if ((flags & TALLY_ADVANCE) && !CTL_LATCH(ctl)) CTL_STEP(ctl) += 1;
+    CTL_GRADS(ctl) += 1;
+    CTL_CURSOR(ctl) += (uint)rows;
 }

@@ -1,6 +1,12 @@
-// The frame of the update kernel (src/optim/update.c). A tile is a piece of one segment:
-// (offset in the parameters, offset in gradients and slots, valid length, segment).
+// The frame of the update kernel (src/optim/update.c) and of the norm kernel in front of it. A tile is a
+// piece of one parameter: (offset in the parameters, offset in gradients and slots, valid length,
+// parameter). The capitals are macros of the instance: src/optim/frame.c.
 #define SCALAR_ROWS 256 // as in src/plan/control.h
+#define FRAME_LR 0      // as in src/optim/frame.h
+#define FRAME_CLIP 1
+#define FRAME_EMA 2
+#define FRAME_SCALARS 3
+#define FACTORS 4
 
 #if SYN_CPU
 #define TILE_NUMBER ((int)get_global_id(0))
@@ -12,9 +18,9 @@
 #define TILE_STRIDE ((int)get_local_size(0))
 #endif
 
-// The smallest guilty segment stays: complements grow as segments shrink.
-static void latch_gradient(__global uint *ctl, int segment) {
-    atomic_max(&CTL_GRAD_LATCH(ctl), 0xffffffffu - (uint)segment);
+// The smallest guilty parameter stays: complements grow as numbers shrink.
+static void latch_gradient(__global uint *ctl, int parameter) {
+    atomic_max(&CTL_GRAD_LATCH(ctl), 0xffffffffu - (uint)parameter);
 }
 
 static int all_finite(__global const real *g, int length, int from, int stride) {
@@ -36,13 +42,39 @@ static int all_finite(__global const real *g, int length, int from, int stride) 
     return !bad;
 }
 
+// Scalars of the step under way; the factors of the tile's parameter.
+#define STEP_SCALARS(table, ctl) (table + (int)(CTL_UPDATE_STEP(ctl) % SCALAR_ROWS) * N_SCALARS)
+#define TILE_FACTORS(factors, tile) (factors + (tile).w * FACTORS)
+
 // A step whose loss was not finite changes nothing; nor does a tile with a gradient that is not.
 #define UPDATE_BEGIN                                                                               \
-    if (CTL_LATCH(ctl) || TILE_NUMBER >= n_tiles) return;                                          \
+    if (CTL_LATCH(ctl) || CTL_SKIP(ctl) || TILE_NUMBER >= n_tiles) return;                         \
     const int4 tile = tiles[TILE_NUMBER];                                                          \
     const int first = tile.x, gfirst = tile.y, length = tile.z;                                    \
-    const int row = (int)((CTL_STEP(ctl) - 1) % SCALAR_ROWS);                                      \
-    if (!all_finite(grads + gfirst, length, TILE_FROM, TILE_STRIDE)) {                             \
+    __global const real *row = STEP_SCALARS(table, ctl);                                           \
+    __global const real *factor = TILE_FACTORS(factors, tile);                                     \
+    const real lr_factor = LR_FACTORS ? LOAD(factor, 0) : (real)1, decay = LOAD(factor, 1);        \
+    const real l1 = LOAD(factor, 2), l2 = LOAD(factor, 3);                                         \
+    const real share = ACCUMULATE ? 1 / (real)CTL_MICRO(ctl) : (real)1;                            \
+    const real scheduled_lr = LOAD(row, FRAME_LR) * lr_factor, ema_kept = LOAD(row, FRAME_EMA);    \
+    const real clip = CLIP_VALUE  ? LOAD(row, FRAME_CLIP)                                          \
+                      : CLIP_EACH ? LOAD(norms, tile.w)                                            \
+                      : CLIP_NORM ? LOAD(metrics, METRIC_CLIP)                                     \
+                                  : (real)1;                                                       \
+    if (CHECK && !all_finite(grads + gfirst, length, TILE_FROM, TILE_STRIDE)) {                    \
         latch_gradient(ctl, tile.w);                                                               \
         return;                                                                                    \
     }
+
+// From the loss's gradient to what is clipped ...
+#define PREPARE(T, w, g)                                                                           \
+    if (ACCUMULATE) g *= share;                                                                    \
+    if (PENALTY) g += l1 * sign(w) + l2 * w;                                                       \
+    if (COUPLED && DECAY_FIRST) g += decay * w;
+
+// ... and on to what the optimizer gets.
+#define FINISH(T, w, g)                                                                            \
+    if (CLIP_VALUE) g = fmin(fmax(g, (T)(-clip)), (T)(clip));                                      \
+    if (CLIP_NORM) g *= clip;                                                                      \
+    if (COUPLED && !DECAY_FIRST) g += decay * w;                                                   \
+    if (DECOUPLED) w -= scheduled_lr * decay * w;

@@ -1,12 +1,12 @@
 // C = op(A) op(B) on work-group tiles in local memory: SIDE x SIDE work-items, REG x REG elements
-// each, TK depths at a time. TA and TB say that A and B are stored transposed. SPLIT gives each chunk of
-// SPLIT depths its own C, one behind the other, for gemm/sum.cl (a multiple of TK).
+// each, TK depths at a time. TA and TB say that A and B are stored transposed. SPLIT gives each
+// chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
 // M, N, K are numbers, or the kernel arguments m, n, k.
 //
 // All work-items take every barrier; what lies behind an edge is zero in local memory, never read.
 
-// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x, the
-// element (row, col) of the result.
+// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x,
+// the element (row, col) of the result.
 #ifdef GEMM_OUT
 #define OUT(x, row, col) GEMM_OUT(x, row, col)
 #else

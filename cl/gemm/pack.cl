@@ -1,6 +1,7 @@
-// Copies a matrix into panels for gemm/tile.cl: out[panel][k][lane], PANEL lanes wide, zeros behind the
-// last lane. The matrix holds depth k, lane l at y[k * LANES + l] or, when TURN, at y[l * DEPTH + k].
-// One work-item copies CHUNK depths of one panel. LANES, DEPTH are numbers, or the kernel arguments.
+// Copies a matrix into panels for gemm/tile.cl: out[panel][k][lane], PANEL lanes wide, zeros behind
+// the last lane. The matrix holds depth k, lane l at y[k * LANES + l] or, when TURN, at
+// y[l * DEPTH + k]. One work-item copies CHUNK depths of one panel. LANES and DEPTH are numbers, or
+// the kernel arguments lanes and depth.
 
 #if TURN && PANEL % SYN_VEC == 0
 // Transposes SYN_VEC vectors: each round rotates the bits of (vector, lane) left by one.

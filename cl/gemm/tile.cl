@@ -1,8 +1,8 @@
 // C = X Y by register tiles, one work-item each: MR rows times up to NV vectors of lanes.
 //
 // X is the side whose elements are broadcast: row r, depth k at x[r * X_ROW + k * X_STEP].
-// Y is the side read as whole vectors: depth k, lane l at y[k * Y_STEP + l] or, when PACKED, in panels
-// of NV vectors (gemm/pack.cl), zero behind the last lane.
+// Y is the side read as whole vectors: depth k, lane l at y[k * Y_STEP + l] or, when PACKED, in
+// panels of NV vectors (gemm/pack.cl), zero behind the last lane.
 // X_PACKED says the same of X, in panels of MR rows: X_STEP is MR.
 // TRANS stores C transposed, c[lane * C_STEP + row], else c[row * C_STEP + lane].
 // SPLIT gives each chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
@@ -12,8 +12,8 @@
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
 // repeat it.
 
-// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x (one
-// element, or a vector from column col on) of the result.
+// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x,
+// one element or, unless TRANS, a vector from column col on.
 #ifdef GEMM_OUT
 #define OUT(x, row, col) GEMM_OUT(x, row, col)
 #else

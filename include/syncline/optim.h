@@ -20,6 +20,30 @@ enum { SYN_EPS_HAT = 1, SYN_EPS_OUTSIDE = 2, SYN_EPS_INSIDE = 3 };
 #include <syncline/optims.inc>
 #include <syncline/rows_end.inc>
 
+/* syn_decay_opts, syn_penalty_opts, syn_clip_opts; formulas in train_options.inc. */
+enum { SYN_CLIP_L1 = 1, SYN_CLIP_L2, SYN_CLIP_MAX };
+#define SYN_ROW_PREFIX(name, suffix) syn_##name##suffix
+#define SYN_ROW_RESULT(name)
+#include <syncline/rows_struct.inc>
+#include <syncline/train_options.inc>
+#include <syncline/rows_end.inc>
+
+/* What happens when the loss or a gradient is NaN or infinite. */
+typedef enum syn_nonfinite {
+    SYN_NONFINITE_STOP = 0,  /* nothing is updated any more; SYN_E_NONFINITE names the guilty */
+    SYN_NONFINITE_SKIP,      /* the step changes nothing and does not count; the log names the guilty */
+    SYN_NONFINITE_PROPAGATE  /* as both frameworks do: nothing is looked at */
+} syn_nonfinite;
+
+/* Settings of the parameters whose name matches a pattern (as of file names: "dense_[12]/ *" without the
+ * blank). Later rules win, field by field; fields of value 0 say nothing. */
+typedef struct syn_rule {
+    const char *match;
+    double lr_factor;          /* of the learning rate; SYN_ZERO: 0 */
+    int trainable, decay;      /* SYN_NO, SYN_YES */
+    double l1, l2;             /* instead of the plan's penalty; SYN_ZERO: none */
+} syn_rule;
+
 /* An optimizer of the caller's own. The update is OpenCL C: statements over the variables `w`
  * (weight), `g` (gradient), each slot by name, and each scalar by name; all of type realv (a
  * vector of the device's width, or a scalar), so ternaries and built-ins work as written. */

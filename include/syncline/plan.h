@@ -24,6 +24,14 @@ typedef struct syn_plan_opts {
     bool keep;             /* no buffer is reused: every activation and its gradient stays readable */
     bool stream;           /* never put data sets on the device whole */
     int64_t memory_limit;  /* bytes; default: the device's */
+    syn_decay_opts decay;
+    syn_penalty_opts penalty;
+    syn_clip_opts clip;
+    const syn_rule *rules; /* copied */
+    int n_rules;
+    syn_nonfinite on_nonfinite;
+    int accumulate;        /* micro-batches of one optimizer step, their mean; default 1 */
+    double ema;            /* decay of a moving average of the weights, 0: none; see syn_ema_swap */
     int64_t steps;         /* of the whole run, for schedules that need it; syn_fit fills it in */
 } syn_plan_opts;
 
@@ -66,6 +74,10 @@ SYN_API syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *p
                                  int64_t n);
 
 SYN_API int64_t syn_plan_step(const syn_plan *plan); /* optimizer steps taken */
+
+/* Exchange the weights and their moving average (opts.ema): to evaluate, predict or save it. Twice is
+ * none; training on with them exchanged is an error. */
+SYN_API syn_status syn_ema_swap(syn_plan *plan);
 
 /* Everything a run needs to go on exactly: weights, slots, step, seed, and the caller's own JSON text
  * (NULL: none). One file, renamed into place. */

@@ -13,8 +13,11 @@ typedef struct syn_report {
     int epochs;
     int64_t step;       /* optimizer steps taken in all */
     int64_t steps;      /* of the whole run */
-    int64_t epoch_step, epoch_steps;
-    double loss;        /* mean over the epoch so far */
+    int64_t epoch_step, epoch_steps; /* batches */
+    double loss;        /* mean over the epoch so far, penalty included */
+    double penalty;     /* mean of the penalties in it; 0 without */
+    double grad_norm;   /* mean norm of the gradients before clipping; NAN where nothing asks for it */
+    int64_t skipped;    /* steps of this epoch that were not finite and were skipped */
     double accuracy;    /* likewise; NAN when the loss has none */
     double val_loss, val_accuracy; /* NAN until the epoch ended, or without validation data */
     double lr, momentum;           /* of the last step; momentum NAN where there is none */

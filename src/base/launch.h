@@ -34,6 +34,12 @@ typedef enum syn_block {
     SYN_BLOCK_X,       /* data set or staging: stored input rows */
     SYN_BLOCK_Y,       /* data set or staging: stored target rows */
     SYN_BLOCK_PERM,    /* shuffled row numbers of this epoch */
+    SYN_BLOCK_SUMS,    /* accumulated gradients; the gradients themselves when nothing accumulates */
+    SYN_BLOCK_FACTORS, /* per parameter: lr factor, decay, l1, l2 */
+    SYN_BLOCK_PARTS,   /* pieces whose norms are summed: (first tile, tiles, parameter, 0) */
+    SYN_BLOCK_RANGES,  /* per parameter: (first part, parts, 0, 0) */
+    SYN_BLOCK_PARTIAL, /* partial norms, then partial penalties */
+    SYN_BLOCK_NORMS,   /* clipping factor of each parameter */
     SYN_BLOCK_SHIFT,   /* standardisation: per-feature mean */
     SYN_BLOCK_SCALE,   /* standardisation: per-feature 1/deviation */
     SYN_BLOCKS

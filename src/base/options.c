@@ -41,10 +41,10 @@ const char *syn_number_text(char *buf, double value) {
     return buf;
 }
 
-const char *syn_range_text(char *buf, size_t size, const syn_option *o) {
+const char *syn_range_text(char *buf, size_t size, const syn_option *o, bool whole) {
     char lo[SYN_NUMBER_SIZE], hi[SYN_NUMBER_SIZE];
     syn_number_text(lo, o->lo);
-    if (o->kind == SYN_OPTION_INT && o->hi >= 2e9)
+    if (!whole && o->kind == SYN_OPTION_INT && o->hi >= 2e9)
         snprintf(buf, size, "%s and up", lo);
     else
         snprintf(buf, size, "%s to %s", lo, syn_number_text(hi, o->hi));
@@ -94,7 +94,8 @@ syn_status syn_option_check(const syn_option *o, double value, const json_t *at,
     }
     if (value >= o->lo && value <= o->hi) return SYN_OK;
     return syn_fail_at(at, SYN_E_ARGUMENT, "%s: %s is %s, allowed %s", where, o->name,
-                       syn_number_text(v, value), syn_range_text(range, sizeof range, o));
+                       syn_number_text(v, value),
+                       syn_range_text(range, sizeof range, o, value > o->hi));
 }
 
 static syn_status resolve_real(const syn_option *o, double *v, int preset, const char *where) {

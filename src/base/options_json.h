@@ -11,8 +11,8 @@
 #define SYN_NUMBER_SIZE 32
 /* Shortest text that reads back as the same double; whole numbers below 1e10 without exponent. */
 const char *syn_number_text(char *buf, double value);
-/* "0 to 0.999999999", "1 and up" */
-const char *syn_range_text(char *buf, size_t size, const syn_option *o);
+/* "0 to 0.999999999"; "1 and up" for a range that ends where ints do, unless `whole` */
+const char *syn_range_text(char *buf, size_t size, const syn_option *o, bool whole);
 
 /* Choices of "a|b|c": how many, the number (from 1) of a name or 0, the name of a number or NULL.
  */

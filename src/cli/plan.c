@@ -20,10 +20,20 @@ static void layer_info(const syn_net *net, int i, syn_layer_info *l) {
         l->kind = ((const syn_activation_opts *)syn_layer_opts(net, i))->function;
 }
 
+/* Where a layer reads from something else than the layer before it. */
+static void print_inputs(const syn_net *net, int i, const syn_layer_info *l) {
+    syn_layer_info in;
+    if (l->n_in == 0 || (l->n_in == 1 && l->in[0] == i - 1)) return;
+    for (int k = 0; k < l->n_in; k++) {
+        syn_net_layer_info(net, l->in[k], &in);
+        printf("%s%s", k ? ", " : "  from ", in.name);
+    }
+}
+
 static void print_layers(const syn_net *net) {
     int name_width = 5, kind_width = 4, shape_width = 12;
-    int n = syn_net_layers(net);
-    syn_layer_info l;
+    int n = syn_net_layers(net) - 1; /* the last is the loss */
+    syn_layer_info l, of;
     char a[32], shape[64];
     for (int i = 0; i < n; i++) {
         layer_info(net, i, &l);
@@ -34,23 +44,22 @@ static void print_layers(const syn_net *net) {
     }
     put("layer", name_width + 2);
     put("kind", kind_width + 2);
-    put("output shape", shape_width + 2);
-    printf("%12s %14s  from\n", "parameters", "multiply-adds");
+    put("output shape", shape_width);
+    printf(" %12s %14s\n", "parameters", "multiply-adds");
     for (int i = 0; i < n; i++) {
         layer_info(net, i, &l);
         syn_shape_print(&l.shape, shape, sizeof shape);
         put(l.name, name_width + 2);
         put(l.kind, kind_width + 2);
-        put(shape, shape_width + 2);
-        printf("%12s", cli_count_text(a, sizeof a, (double)l.parameters));
+        put(shape, shape_width);
+        printf(" %12s", cli_count_text(a, sizeof a, (double)l.parameters));
         printf(" %14s", cli_count_text(a, sizeof a, (double)l.flops));
-        for (int k = 0; k < l.n_in; k++) {
-            syn_layer_info in;
-            syn_net_layer_info(net, l.in[k], &in);
-            printf("%s%s", k ? ", " : "  ", in.name);
-        }
+        print_inputs(net, i, &l);
         printf("\n");
     }
+    syn_net_layer_info(net, n, &l);
+    syn_net_layer_info(net, l.in[0], &of);
+    printf("loss: %s of %s\n", l.kind, of.name);
 }
 
 static void print_bytes(const char *name, int64_t bytes) {

@@ -80,35 +80,54 @@ static size_t fitting(const char *s, int columns) {
     return i;
 }
 
-static void draw(cli_progress *p, const syn_report *r) {
-    double share = r->epoch_steps > 0 ? (double)r->epoch_step / (double)r->epoch_steps : 0;
+/* Seconds left, by the steps that this process has seen; negative: not known yet. */
+static double time_left(cli_progress *p, const syn_report *r) {
     double left = (double)(r->steps - r->step);
-    double step_time = r->epoch_step > 0 ? r->epoch_seconds / (double)r->epoch_step : 0;
-    syn_text head = { 0 }, tail = { 0 }, line = { 0 };
-    char eta[32];
-    put_epoch(&head, r);
-    syn_text_add(&tail, " %3.0f%%", 100 * share);
-    put_metric(&tail, "loss", r->loss);
-    put_metric(&tail, "accuracy", r->accuracy);
-    put_rate(&tail, r->samples_per_second);
-    if (step_time > 0 && left >= 0)
-        syn_text_add(&tail, "  ETA %s", cli_time_text(eta, sizeof eta, left * step_time));
-    int width = cli_width(STDOUT_FILENO) - 3; /* room for ^C, and some terminals wrap at the last */
-    int rest = width - cli_columns(syn_text_str(&head)) - cli_columns(syn_text_str(&tail)) - 2;
-    syn_text_add(&line, "%s", syn_text_str(&head));
-    if (rest >= 8) {
-        syn_text_add(&line, "  ");
-        put_bar(p, &line, share, rest > 40 ? 40 : rest);
+    if (!p->seen) {
+        p->seen = true;
+        p->first_step = r->step;
+        p->first_seconds = r->seconds;
     }
-    int used = cli_columns(syn_text_str(&head));
-    const char *end = syn_text_str(&tail);
-    syn_text_put(&line, end,
-                 rest >= 8 ? strlen(end) : fitting(end, width > used ? width - used : 0));
+    if (r->step > p->first_step)
+        return left * (r->seconds - p->first_seconds) / (double)(r->step - p->first_step);
+    return r->epoch_step > 0 ? left * r->epoch_seconds / (double)r->epoch_step : -1;
+}
+
+/* What stands behind the bar. */
+static void put_tail(syn_text *t, const syn_report *r, double share, double left, bool rate) {
+    char eta[32];
+    syn_text_add(t, " %3.0f%%", 100 * share);
+    put_metric(t, "loss", r->loss);
+    put_metric(t, "accuracy", r->accuracy);
+    if (rate) put_rate(t, r->samples_per_second);
+    if (left >= 0) syn_text_add(t, "  ETA %s", cli_time_text(eta, sizeof eta, left));
+}
+
+static void draw(cli_progress *p, const syn_report *r) {
+    enum { SHORTEST_BAR = 6, LONGEST_BAR = 40 };
+    double share = r->epoch_steps > 0 ? (double)r->epoch_step / (double)r->epoch_steps : 0;
+    double left = time_left(p, r);
+    int width = cli_width(STDOUT_FILENO) - 3; /* room for ^C, and some terminals wrap at the last */
+    syn_text line = { 0 }, tail = { 0 };
+    put_epoch(&line, r);
+    int room = width - cli_columns(syn_text_str(&line)) - 2; /* of bar and tail */
+    put_tail(&tail, r, share, left, true);
+    if (room - cli_columns(syn_text_str(&tail)) < SHORTEST_BAR) {
+        syn_text_free(&tail);
+        put_tail(&tail, r, share, left, false);
+    }
+    int bar = room - cli_columns(syn_text_str(&tail));
+    if (bar >= SHORTEST_BAR) {
+        syn_text_add(&line, "  ");
+        put_bar(p, &line, share, bar < LONGEST_BAR ? bar : LONGEST_BAR);
+    } else {
+        room += 2;
+    }
+    syn_text_put(&line, syn_text_str(&tail), fitting(syn_text_str(&tail), room > 0 ? room : 0));
     printf("\r%s\033[K", syn_text_str(&line));
     fflush(stdout);
-    syn_text_free(&head);
-    syn_text_free(&tail);
     syn_text_free(&line);
+    syn_text_free(&tail);
     p->drawn = true;
 }
 

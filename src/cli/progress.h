@@ -8,7 +8,10 @@
 
 typedef struct cli_progress {
     bool live, colour, unicode;
-    bool drawn;      /* a bar stands on the line */
+    bool drawn; /* a bar stands on the line */
+    bool seen;  /* a report came, and this was the first: */
+    int64_t first_step;
+    double first_seconds;
     double drawn_at; /* seconds, own clock */
 } cli_progress;
 

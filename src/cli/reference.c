@@ -146,7 +146,9 @@ static void allowed_text(syn_text *t, const syn_option *o) {
     const char *c;
     switch (o->kind) {
     case SYN_OPTION_REAL:
-    case SYN_OPTION_INT: syn_text_add(t, "%s", syn_range_text(range, sizeof range, o)); break;
+    case SYN_OPTION_INT:
+        syn_text_add(t, "%s", syn_range_text(range, sizeof range, o, false));
+        break;
     case SYN_OPTION_FLAG: syn_text_add(t, "yes, no"); break;
     case SYN_OPTION_CHOICE:
         for (int i = 1; (c = syn_choice_name(o, i, &len)) != NULL; i++)

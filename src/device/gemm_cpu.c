@@ -11,6 +11,8 @@
 
 #include "base/base.h"
 
+#include <stdlib.h>
+
 enum {
     DIRECT_ROWS = 512,       /* from this many rows on, packing a Y that outgrows the cache pays */
     DIRECT_BYTES = 1 << 20,  /* ... the cache in question: a core's own */
@@ -24,7 +26,7 @@ enum {
     PACK_COPY = 128          /* ... and not */
 };
 
-/* One register-tile product. A negative count is the batch's: the kernel takes it as an argument. */
+/* One register-tile product. A count that varies is the batch's: a kernel argument, not a macro. */
 typedef struct product {
     int rows, lanes, depth;
     bool rows_vary, lanes_vary, depth_vary;
@@ -47,8 +49,8 @@ static void choose_tile(product *g) {
     g->nv = vectors < most ? vectors : most;
 }
 
-/* Reading Y in place costs nothing while a core's cache holds what the row tiles share: all of Y, or a
- * shallow strip of it. A deep strip is cut into chunks, or packed, which takes many rows to pay. */
+/* Reading Y in place costs nothing while a core's cache holds what the row tiles share: all of Y,
+ * or a shallow strip of it. A deep strip is cut into chunks, or packed if the rows are many. */
 static void choose(product *g) {
     choose_tile(g);
     int64_t tiles = syn_ceil_div(g->rows, g->mr) * syn_ceil_div(g->lanes, g->nv * g->vec);
@@ -73,6 +75,12 @@ static void call_init(syn_call *c, const char *source, const char *entry) {
     *c = (syn_call){ .source = source, .entry = entry, .dims = 3, .local = { 1, 1, 1 } };
 }
 
+static char *take_defs(syn_text *t) {
+    if (!t->failed) return t->s;
+    syn_text_free(t);
+    return NULL;
+}
+
 /* Packs Y, or X the same way: then its rows are the lanes. */
 static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, syn_call *c) {
     int wide = is_x ? g->mr : g->nv * g->vec, lanes = is_x ? g->rows : g->lanes;
@@ -80,13 +88,12 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
     int chunk = turn ? PACK_TURN : PACK_COPY;
     call_init(c, "gemm/pack.cl", "gemm_pack");
     syn_text t = { 0 };
-    syn_text_add(&t, "#define PANEL %d\n#define CHUNK %d\n#define TURN %d\n", wide, chunk,
-                 turn);
+    syn_text_add(&t, "#define PANEL %d\n#define CHUNK %d\n#define TURN %d\n", wide, chunk, turn);
     if (is_x ? g->rows_vary : g->lanes_vary) syn_text_add(&t, "#define LANES lanes\n");
     else syn_text_add(&t, "#define LANES %d\n", lanes);
     if (g->depth_vary) syn_text_add(&t, "#define DEPTH depth\n");
     else syn_text_add(&t, "#define DEPTH %d\n", g->depth);
-    c->defs = t.s;
+    c->defs = take_defs(&t);
     syn_call_arg(c, from);
     syn_call_arg(c, panels);
     syn_call_arg(c, syn_int(lanes));
@@ -121,8 +128,9 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
     if (g->depth_vary) syn_text_add(&t, "#define DEPTH depth\n");
     else syn_text_add(&t, "#define DEPTH %d\n", g->depth);
     syn_text_add(&t, "#define X_ROW %d\n#define X_STEP %d\n#define Y_STEP %d\n#define C_STEP %d\n",
-                 g->x_row, g->x_packed ? g->mr : g->x_step, g->y_step, g->trans ? g->rows : g->lanes);
-    c->defs = t.s;
+                 g->x_row, g->x_packed ? g->mr : g->x_step, g->y_step,
+                 g->trans ? g->rows : g->lanes);
+    c->defs = take_defs(&t);
     syn_call_arg(c, x);
     syn_call_arg(c, y);
     syn_call_arg(c, c_arg);
@@ -179,8 +187,13 @@ static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
 }
 
 static const char *name_of(const product *g) {
-    static const char *names[] = { "tile", "tile + sum", "pack + tile", "pack + tile + sum" };
-    return names[2 * g->packed + (g->chunk != 0)];
+    static const char *names[3][2] = {
+        { "tile", "tile, split" },
+        { "tile, packed", "tile, packed, split" },
+        { "tile, packed, transposed", "tile, packed, transposed, split" },
+    };
+    int kind = !g->packed ? 0 : g->trans ? 2 : 1;
+    return names[kind][g->chunk != 0];
 }
 
 static syn_arg pack(const product *g, const syn_profile *p, bool is_x, syn_arg from,
@@ -214,5 +227,10 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
         add_tile(&g, x, y, c, &out->call[out->n_calls++]);
     }
     out->kernel = name_of(&g);
-    return true;
+    bool whole = true;
+    for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
+    if (whole) return true;
+    for (int i = 0; i < out->n_calls; ++i) free(out->call[i].defs);
+    *out = (syn_gemm_plan){ 0 };
+    return false; /* no memory: whatever comes next says so */
 }

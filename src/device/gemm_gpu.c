@@ -6,6 +6,8 @@
 
 #include "base/base.h"
 
+#include <stdlib.h>
+
 enum {
     DEPTH_STEP = 16,   /* depths in local memory at once */
     MANY_TILES = 256,  /* enough to fill a device: prefer the larger tile from here on */
@@ -62,6 +64,10 @@ static void add_local(const syn_gemm *g, const tiling *t, syn_arg a, syn_arg b, 
     if (g->ta) syn_text_add(&s, "#define M %d\n#define N %d\n#define K k\n", g->m, g->n);
     else syn_text_add(&s, "#define M m\n#define N %d\n#define K %d\n", g->n, g->k);
     call->defs = s.s;
+    if (s.failed) {
+        syn_text_free(&s);
+        call->defs = NULL;
+    }
     syn_call_arg(call, a);
     syn_call_arg(call, b);
     syn_call_arg(call, c);
@@ -115,5 +121,10 @@ bool syn_gemm_gpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_a
         add_local(g, &t, a, b, c, &out->call[out->n_calls++]);
     }
     out->kernel = names[t.chunk != 0][t.reg == 8 ? 2 : t.reg == 4];
-    return true;
+    bool whole = true;
+    for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
+    if (whole) return true;
+    for (int i = 0; i < out->n_calls; ++i) free(out->call[i].defs);
+    *out = (syn_gemm_plan){ 0 };
+    return false; /* no memory: whatever comes next says so */
 }

@@ -121,6 +121,7 @@ struct syn_emit {
     syn_dtype dtype;
     int rows;  /* of the batch */
     bool train;
+    bool micro; /* several gradients make a step: masks differ between them */
     /* Takes the call (its text and defs too) whatever the result. scratch: bytes. */
     syn_status (*call)(syn_emit *e, syn_call *call, int64_t scratch);
     /* C[m x n] = op(A) op(B) by the best provider. */

@@ -43,6 +43,7 @@ typedef struct syn_net_param {
     syn_init init; /* resolved */
     syn_preset preset;
     double fan_in, fan_out;
+    bool kernel; /* no bias, no parameter of normalisation */
 } syn_net_param;
 
 typedef struct syn_net_layer {

@@ -159,7 +159,8 @@ syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shap
     syn_net_param *p = &net->param[net->n_params];
     *p = (syn_net_param){ .name = syn_format("%s/%s", l->name, suffix), .shape = shape,
                           .layer = layer, .init = *init, .fan_in = fan_in, .fan_out = fan_out,
-                          .preset = *(const syn_preset *)l->opts };
+                          .preset = *(const syn_preset *)l->opts,
+                          .kernel = strcmp(suffix, "kernel") == 0 };
     if (!p->name) return syn_no_memory(64);
     net->n_params++;
     l->n_params++;

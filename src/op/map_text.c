@@ -74,8 +74,9 @@ static void write_ins(writer *w, int i, const char *type) {
     }
     bool vector = strcmp(type, "realv") == 0;
     if (fn->random)
-        syn_text_add(t, "const %s u = syn_random_%s(row, col, %uu, step, key); ",
-                     vector ? "uintv" : "uint", vector ? "v" : "s", ins->stream);
+        syn_text_add(t, "const %s u = syn_random_%s(row, col, %uu%s, step, key); ",
+                     vector ? "uintv" : "uint", vector ? "v" : "s", ins->stream,
+                     w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)" : "");
     syn_text_add(t, "t%d = ", w->n->n_in + i);
     if (ins->form) syn_text_add(t, "t%d * ", ins->src[0]);
     syn_text_add(t, "(");

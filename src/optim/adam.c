@@ -27,6 +27,6 @@ static void defines(const void *opts, syn_text *t) {
 }
 
 const syn_optim_impl syn_optim_adam = {
-    .slots = { "m", "v", "vmax" }, .scalars = { "a", "c", "new1", "new2", "eps" }, .fill = fill,
+    .slots = { "m", "v", "vmax" }, .scalars = { "a", "c", "new1", "new2", "eps" }, .n_rates = 1, .fill = fill,
     .n_slots = n_slots, .defines = defines, .momentum = "beta1",
 };

@@ -13,6 +13,6 @@ static void defines(const void *opts, syn_text *t) {
 }
 
 const syn_optim_impl syn_optim_momentum = {
-    .slots = { "m" }, .scalars = { "lr", "beta", "share" }, .fill = fill, .defines = defines,
+    .slots = { "m" }, .scalars = { "lr", "beta", "share" }, .n_rates = 1, .fill = fill, .defines = defines,
     .momentum = "beta",
 };

@@ -11,6 +11,7 @@
 typedef struct syn_optim_impl {
     const char *slots[SYN_MAX_SLOTS];
     const char *scalars[SYN_MAX_SCALARS]; /* in the order of `fill` */
+    int n_rates;                          /* the first so many are multiples of the learning rate */
     /* Scalars of step t (from 1), given the scheduled rate and momentum (the option `momentum` when
      * the schedule leaves it alone). */
     void (*fill)(const void *opts, int64_t t, double lr, double momentum, double *scalar);
@@ -46,8 +47,9 @@ typedef struct syn_optim_use {
 syn_status syn_optim_prepare(const syn_optim *spec, syn_preset preset, syn_optim_use *use);
 void syn_optim_scalars(const syn_optim_use *use, int64_t t, double lr, double momentum, double *out);
 
-/* The update kernel's text: "update" over tiles. snippet: the text of cl/optim/NAME.cl, or NULL for
- * registered optimizers. malloc'd; NULL without memory. */
-char *syn_optim_text(const syn_optim_use *use, const char *snippet, bool cpu);
+/* The update kernel's text: "update" over tiles, inside the frame of cl/base/update.cl. snippet: the text
+ * of cl/optim/NAME.cl, or NULL for registered optimizers. ema: slot of the moving average, -1: none.
+ * malloc'd; NULL without memory. */
+char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool cpu);
 
 #endif

@@ -105,6 +105,7 @@ syn_status syn_register_optim(const syn_optim_row *r) {
     for (int i = 0; i < SYN_MAX_SLOTS && r->slots[i]; i++) o->impl.slots[i] = syn_intern(r->slots[i]);
     o->impl.scalars[0] = "lr";
     o->impl.scalars[1] = "t";
+    o->impl.n_rates = 1;
     for (int i = 0; i + 2 < SYN_MAX_SCALARS && r->scalars[i]; i++) {
         o->impl.scalars[i + 2] = syn_intern(r->scalars[i]);
         o->value[i + 2] = r->value[i];

@@ -7,4 +7,4 @@ static void fill(const void *opts, int64_t t, double lr, double momentum, double
     s[0] = lr;
 }
 
-const syn_optim_impl syn_optim_sgd = { .scalars = { "lr" }, .fill = fill };
+const syn_optim_impl syn_optim_sgd = { .scalars = { "lr" }, .n_rates = 1, .fill = fill };

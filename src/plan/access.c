@@ -27,11 +27,15 @@ syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, i
     return syn_reals_write(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], in, n);
 }
 
+const char *syn_plan_slot_name(const syn_plan *plan, int k) {
+    return k < plan->optim.n_slots ? plan->optim.impl->slots[k] : "ema";
+}
+
 syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out, int64_t n) {
     int p = -1;
     SYN_TRY(gradient(plan, param, n, &p));
-    for (int k = 0; k < plan->optim.n_slots; k++)
-        if (strcmp(plan->optim.impl->slots[k], slot) == 0)
+    for (int k = 0; k < syn_plan_slots(plan); k++)
+        if (strcmp(syn_plan_slot_name(plan, k), slot) == 0)
             return syn_reals_read(plan->block[SYN_BLOCK_SLOTS], plan->dtype,
                                   k * plan->grad_length + plan->grad_offset[p], out, n);
     return syn_fail(SYN_E_ARGUMENT, "%s has no slot '%s'", plan->optim.spec.def->name, slot);

@@ -1,5 +1,5 @@
 /* Checks before the first step, and the sums behind them. */
-#include "plan/plan.h"
+#include "plan/machinery.h"
 
 #include <string.h>
 
@@ -9,25 +9,31 @@ static int64_t buffer_sum(const syn_plan *plan) {
     return sum;
 }
 
+bool syn_plan_item_in_step(const syn_plan *plan, int machinery) {
+    bool sums = plan->frame.accumulate > 1;
+    if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE || machinery == SYN_ITEM_ACCUMULATE)
+        return sums;
+    if (machinery == SYN_ITEM_BOTH) return !sums;
+    return machinery != SYN_ITEM_NORM || syn_frame_needs_norm(&plan->frame);
+}
+
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
     int64_t real = syn_plan_real(plan);
     *z = (syn_plan_sizes){ .params = plan->state->length * real, .arena = buffer_sum(plan),
-                           .other = SYN_CTL_WORDS * 4 + SYN_METRICS * real };
-    if (plan->state->mean) z->other += 2 * plan->state->n_features * real;
+                           .other = syn_machinery_bytes(plan) };
     if (plan->has_graph[SYN_MODE_TRAIN]) {
         z->grads = plan->grad_length * real;
         /* Zero-byte blocks are one byte on the device. */
-        z->slots = plan->optim.n_slots ? plan->grad_length * real * plan->optim.n_slots : 1;
-        z->other += plan->n_tiles * 16 + SYN_SCALAR_ROWS * SYN_MAX_SCALARS * real;
+        z->slots = syn_plan_slots(plan) ? plan->grad_length * real * syn_plan_slots(plan) : 1;
     }
     z->peak = z->params + z->grads + z->slots + z->arena + z->other;
     for (int i = 0; i < plan->n_lists && plan->has_graph[SYN_MODE_TRAIN]; i++) {
         if (plan->list_mode[i] != SYN_MODE_TRAIN || plan->list[i]->rows != plan->batch) continue;
         const syn_list *l = plan->list[i];
-        z->launches = l->n_nodes_items + 2 + (l->graph->x >= 0) + (l->graph->target >= 0);
+        z->launches = (l->graph->x >= 0) + (l->graph->target >= 0);
         for (int k = 0; k < l->n_items; k++) {
-            int machinery = k - l->n_nodes_items;
-            if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE) continue;
+            if (!syn_plan_item_in_step(plan, k - l->n_nodes_items)) continue;
+            z->launches++;
             z->flops += l->item[k].call.flops;
             z->bytes += l->item[k].call.bytes;
         }

@@ -13,12 +13,19 @@ enum {
     SYN_CTL_HITS = 8,
     SYN_CTL_ROWS = 9,
     SYN_CTL_BATCHES = 10,
+    SYN_CTL_GRADS = 11,
+    SYN_CTL_SKIPPED = 14,
+    SYN_CTL_SKIP_GUILTY = 15,
+    SYN_CTL_NORM_STEPS = 18,
     SYN_CTL_WORDS = 64
 };
 enum { SYN_LATCH_LOSS = 1, SYN_LATCH_GRAD = 2 };
-enum { SYN_METRIC_LOSS = 0, SYN_METRIC_CARRY = 1, SYN_METRIC_LAST = 2, SYN_METRICS = 8 };
+enum { SYN_METRIC_LOSS = 0, SYN_METRIC_CARRY, SYN_METRIC_LAST, SYN_METRIC_CLIP, SYN_METRIC_NORM,
+       SYN_METRIC_NORMS, SYN_METRIC_PENALTY, SYN_METRIC_PENALTIES, SYN_METRICS };
 enum { SYN_TALLY_SUM = 1, SYN_TALLY_ADVANCE = 2, SYN_TALLY_GROUP = 64 };
 enum { SYN_SCALAR_ROWS = 256 }; /* rows of the step-scalar table: steps ahead, in two halves */
 enum { SYN_TILE = 2048 };       /* weights of a tile of the update kernel */
+enum { SYN_NORM_PARTS = 128, SYN_NORM_GROUP = 128 }; /* partial norms, about so many; GPU work-group */
+enum { SYN_ACCUMULATE_RUN = 2048 };
 
 #endif

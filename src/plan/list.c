@@ -83,10 +83,10 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
 }
 
 syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
-                         bool train) {
+                         bool train, bool micro) {
     *l = (syn_list){ .graph = graph, .rows = rows };
     collector c = { .emit = { .graph = graph, .profile = syn_ctx_profile_of(ctx), .dtype = dtype,
-                              .rows = rows, .train = train, .call = add_call, .gemm = add_gemm },
+                              .rows = rows, .train = train, .micro = micro, .call = add_call, .gemm = add_gemm },
                     .ctx = ctx, .list = l };
     for (int i = 0; i < graph->n_nodes; i++) {
         c.node = i;

@@ -52,7 +52,7 @@ typedef struct syn_binding {
 
 /* Emits every node. Machinery is appended by the caller (syn_list_append), then syn_list_place. */
 syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
-                         bool train);
+                         bool train, bool micro);
 /* Takes the call. Values it reads live until then. */
 syn_status syn_list_append(syn_list *l, syn_call *call);
 syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype);

@@ -1,4 +1,5 @@
 /* Plans: net to graphs, gradient and fuse passes, lists, memory, buffers. All that can fail fails here. */
+#include "plan/machinery.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static syn_status build_train(syn_plan *plan) {
     bool *wanted = calloc((size_t)g->n_values + 1, sizeof *wanted);
     if (!wanted) return syn_no_memory((size_t)g->n_values);
     for (int v = 0; v < g->n_values; v++)
-        wanted[v] = g->value[v].kind == SYN_VALUE_PARAM || (plan->keep && v == g->x);
+        wanted[v] = (g->value[v].kind == SYN_VALUE_PARAM && plan->trained[g->value[v].param]) ||
+                    (plan->keep && v == g->x);
     syn_status status = syn_graph_grad(g, plan->loss_node, wanted, &syn_map_grad_ops);
     int n = g->n_values;
     free(wanted);
@@ -54,89 +56,10 @@ static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     return SYN_OK;
 }
 
-/* Segments and tiles of what is trained. */
-static syn_status lay_out_gradients(syn_plan *plan) {
-    const syn_state *s = plan->state;
-    const syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
-    plan->grad_offset = malloc(((size_t)s->n_params + 1) * sizeof *plan->grad_offset);
-    plan->grad = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
-    if (!plan->grad_offset || !plan->grad) return syn_no_memory((size_t)s->n_params * 16);
-    for (int p = 0; p < s->n_params; p++) plan->grad_offset[p] = -1;
-    for (int v = 0; v < g->n_values; v++)
-        if (g->value[v].kind == SYN_VALUE_GRAD) plan->grad_offset[g->value[v].param] = 0;
-    for (int p = 0; p < s->n_params; p++) {
-        if (plan->grad_offset[p] < 0) continue;
-        plan->grad_offset[p] = plan->grad_length;
-        plan->grad_length += syn_round_up(s->count[p], syn_segment_align(plan->ctx));
-        plan->n_trained++;
-        plan->n_tiles += (int)syn_ceil_div(s->count[p], SYN_TILE);
-    }
-    plan->tile = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->tile);
-    if (!plan->tile) return syn_no_memory((size_t)plan->n_tiles * 16);
-    int32_t *t = plan->tile;
-    for (int p = 0; p < s->n_params; p++)
-        for (int64_t at = 0; plan->grad_offset[p] >= 0 && at < s->count[p]; at += SYN_TILE, t += 4) {
-            int64_t left = s->count[p] - at;
-            t[0] = (int32_t)(s->offset[p] + at);
-            t[1] = (int32_t)(plan->grad_offset[p] + at);
-            t[2] = (int32_t)(left < SYN_TILE ? left : SYN_TILE);
-            t[3] = p;
-        }
-    return SYN_OK;
-}
-
-static syn_status tally_call(const syn_plan *plan, const syn_list *l, int flags) {
-    const syn_graph *g = l->graph;
-    bool cpu = syn_ctx_profile_of(plan->ctx)->cpu, sum = flags & SYN_TALLY_SUM;
-    syn_call c = { .source = "op/tally.cl", .entry = "tally", .dims = 1,
-                   .defs = syn_format("#define LOSS %d\n#define HITS %d\n", sum, sum && g->hits >= 0) };
-    if (!c.defs) return syn_no_memory(64);
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, true));
-    if (sum) syn_call_arg(&c, syn_in(g->loss));
-    if (sum && g->hits >= 0) syn_call_arg(&c, syn_in(g->hits));
-    syn_call_arg(&c, syn_int(sum ? l->rows : 0));
-    syn_call_arg(&c, syn_int(flags));
-    c.global[0] = c.local[0] = cpu ? 1 : SYN_TALLY_GROUP;
-    c.bytes = (double)l->rows * 8;
-    return syn_list_append((syn_list *)(uintptr_t)l, &c);
-}
-
-static syn_status update_call(const syn_plan *plan, syn_list *l) {
-    bool cpu = syn_ctx_profile_of(plan->ctx)->cpu;
-    char *snippet = NULL;
-    if (!plan->optim.impl->update) {
-        char *path = syn_format("optim/%s.cl", plan->optim.spec.def->name);
-        syn_status status = path ? syn_cl_text(path, &snippet) : syn_no_memory(64);
-        free(path);
-        SYN_TRY(status);
-    }
-    syn_call c = { .text = syn_optim_text(&plan->optim, snippet, cpu), .entry = "update", .dims = 1 };
-    free(snippet);
-    if (!c.text) return syn_no_memory(4096);
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARAMS, true));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_GRADS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SLOTS, true));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_TILES, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
-    syn_call_arg(&c, syn_int(plan->n_tiles));
-    syn_call_arg(&c, syn_int(plan->grad_length));
-    c.local[0] = cpu ? 1 : 128;
-    c.global[0] = (size_t)plan->n_tiles * c.local[0];
-    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (3 + 2.0 * plan->optim.n_slots);
-    return syn_list_append(l, &c);
-}
-
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
     SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows,
-                          mode == SYN_MODE_TRAIN));
-    if (mode != SYN_MODE_INFER) SYN_TRY(tally_call(plan, l, SYN_TALLY_SUM));
-    if (mode == SYN_MODE_TRAIN) {
-        SYN_TRY(tally_call(plan, l, SYN_TALLY_ADVANCE));
-        SYN_TRY(tally_call(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
-        SYN_TRY(update_call(plan, l));
-    }
+                          mode == SYN_MODE_TRAIN, plan->frame.accumulate > 1));
+    SYN_TRY(syn_machinery_append(plan, mode, l));
     return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
 }
 
@@ -185,44 +108,14 @@ syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **lis
     return bind_list(plan, *list);
 }
 
-/* A block of the plan, zeroed. */
-static syn_status block(syn_plan *plan, syn_buffer **b, int64_t bytes, const char *what) {
-    SYN_TRY(syn_buffer_create(b, plan->ctx, bytes, what));
-    return syn_buffer_zero(*b);
-}
-
 static syn_status allocate(syn_plan *plan) {
-    syn_state *s = plan->state;
-    int64_t real = syn_plan_real(plan);
-    SYN_TRY(syn_state_bind(s, plan->dtype));
-    plan->block[SYN_BLOCK_PARAMS] = s->block;
-    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_CONTROL], SYN_CTL_WORDS * 4, "the control block"));
-    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_METRICS], SYN_METRICS * real, "the metrics"));
-    if (s->mean) {
-        SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SHIFT], s->n_features * real, "standardisation"));
-        SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SCALE], s->n_features * real, "standardisation"));
-        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SHIFT], plan->dtype, 0, s->mean, s->n_features));
-        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SCALE], plan->dtype, 0, s->inv_dev, s->n_features));
+    SYN_TRY(syn_state_bind(plan->state, plan->dtype));
+    plan->block[SYN_BLOCK_PARAMS] = plan->state->block;
+    for (int i = 0; i < plan->n_slabs; i++) {
+        SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
+        SYN_TRY(syn_buffer_zero(plan->slab[i])); /* touches its pages */
     }
-    for (int i = 0; i < plan->n_slabs; i++)
-        SYN_TRY(block(plan, &plan->slab[i], plan->slab_bytes[i], "the arena")); /* pages are touched */
-    if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
-    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_GRADS], plan->grad_length * real, "the gradients"));
-    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SLOTS], plan->grad_length * real * plan->optim.n_slots,
-                  "the optimizer's slots"));
-    SYN_TRY(syn_buffer_create(&plan->block[SYN_BLOCK_TILES], plan->ctx, plan->n_tiles * 16, "the tiles"));
-    SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_TILES], 0, plan->tile, plan->n_tiles * 16, true));
-    SYN_TRY(block(plan, &plan->block[SYN_BLOCK_SCALARS], SYN_SCALAR_ROWS * SYN_MAX_SCALARS * real,
-                  "the step scalars"));
-    for (int i = 0; i < 2; i++) {
-        plan->table[i] = calloc(SYN_SCALAR_ROWS / 2 * SYN_MAX_SCALARS, 8);
-        if (!plan->table[i]) return syn_no_memory(SYN_SCALAR_ROWS * SYN_MAX_SCALARS * 4);
-    }
-    for (int p = 0; p < s->n_params; p++)
-        if (plan->grad_offset[p] >= 0)
-            SYN_TRY(syn_buffer_sub(&plan->grad[p], plan->block[SYN_BLOCK_GRADS], plan->grad_offset[p] * real,
-                                   syn_round_up(s->count[p], 128) * real));
-    return SYN_OK;
+    return syn_machinery_allocate(plan);
 }
 
 static syn_status set_key(syn_plan *plan) {
@@ -284,9 +177,14 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         SYN_TRY(syn_optim_prepare(&o->optim, plan->preset, &plan->optim));
         plan->schedule = o->schedule.def ? o->schedule : syn_schedule_constant(NULL);
         SYN_TRY(check_schedule(plan));
+        plan->frame = (syn_frame){ .decay = o->decay, .penalty = o->penalty, .clip = o->clip,
+                                   .on_nonfinite = o->on_nonfinite, .accumulate = o->accumulate,
+                                   .ema = o->ema };
+        SYN_TRY(syn_frame_prepare(&plan->frame, plan->preset));
+        SYN_TRY(syn_machinery_rules(plan, o->rules, o->n_rules));
         SYN_TRY(build_train(plan));
         SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
-        SYN_TRY(lay_out_gradients(plan));
+        SYN_TRY(syn_machinery_layout(plan));
     }
     SYN_TRY(build_forward(plan, SYN_MODE_INFER));
     syn_kernels_init(&plan->kernels, plan->ctx, plan->dtype);
@@ -342,12 +240,18 @@ void syn_plan_destroy(syn_plan *plan) {
     for (int p = 0; plan->grad && p < plan->state->n_params; p++) syn_buffer_destroy(plan->grad[p]);
     for (int i = 0; i < plan->n_slabs; i++) syn_buffer_destroy(plan->slab[i]);
     for (int i = 0; i < SYN_BLOCKS; i++)
-        if (i != SYN_BLOCK_PARAMS) syn_buffer_destroy(plan->block[i]);
+        if (i != SYN_BLOCK_PARAMS &&
+            (i != SYN_BLOCK_SUMS || plan->block[i] != plan->block[SYN_BLOCK_GRADS]))
+            syn_buffer_destroy(plan->block[i]);
     for (size_t i = 0; i < SYN_COUNT(plan->mark); i++) syn_event_release(plan->mark[i]);
     syn_event_release(plan->asked.event);
     free(plan->grad);
     free(plan->grad_offset);
     free(plan->tile);
+    free(plan->part);
+    free(plan->range);
+    free(plan->factor);
+    free(plan->trained);
     free(plan->table[0]);
     free(plan->table[1]);
     free(plan);

@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "layer/layer.h"
+#include "optim/frame.h"
 #include "optim/optim.h"
 #include "optim/schedule.h"
 #include "plan/control.h"
@@ -31,6 +32,7 @@ struct syn_plan {
     bool labels;
     int64_t classes;
     syn_optim_use optim;
+    syn_frame frame;
     syn_schedule schedule;
     syn_preset preset;
     syn_graph graph[SYN_MODES];
@@ -46,6 +48,11 @@ struct syn_plan {
     int64_t *grad_offset;     /* elements, by parameter; -1: not trained */
     int64_t grad_length;
     int32_t *tile;            /* n_tiles x 4 */
+    int32_t *part, *range;    /* n_parts x 4; by parameter x 4 */
+    int n_parts;
+    double (*factor)[SYN_FACTORS]; /* by parameter */
+    bool *trained;            /* by parameter: the rules' word */
+    bool swapped;             /* the moving average stands in the weights' place */
     syn_buffer *grads, *slots, *block[SYN_BLOCKS];
     syn_buffer **grad;        /* by parameter */
     syn_buffer *slab[SYN_MAX_SLABS];
@@ -57,7 +64,6 @@ struct syn_plan {
     void *table[2];           /* host halves of the table */
     syn_source *direct;       /* for syn_step and its kin */
     syn_list *last;           /* list run last, for reading by name */
-    int last_item;            /* machinery items of `last`, by place: see step.c */
     struct {                  /* a snapshot on its way */
         uint32_t ctl[SYN_CTL_WORDS];
         unsigned char metrics[SYN_METRICS * 8]; /* reals of the plan's type */
@@ -68,6 +74,9 @@ struct syn_plan {
     double lr, momentum;      /* of the step enqueued last */
 };
 
+/* Slots on the device: the optimizer's, then the moving average. */
+static inline int syn_plan_slots(const syn_plan *p) { return p->optim.n_slots + (p->frame.ema > 0); }
+const char *syn_plan_slot_name(const syn_plan *plan, int k);
 static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_DOUBLE ? 8 : 4; }
 
 /* The list for a mode and batch size; made, placed, built and bound when it is new. */
@@ -80,10 +89,16 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
 
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */
-enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE };
+enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE };
+
+/* Whether item number `machinery` (below 0: a node's) runs in a training step. */
+bool syn_plan_item_in_step(const syn_plan *plan, int machinery);
 
 /* Enqueue a whole training step of this list (its batch is fed already): scalars, nodes, update. */
 syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list);
+/* Its halves: forward and gradients, summed up when micro-batches accumulate; then the update. */
+syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list);
+syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list);
 /* Forward and tally of an evaluation list, or forward of an inference list. */
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list);
 /* Lets the host run ahead by a few steps only. */

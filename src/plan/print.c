@@ -45,11 +45,9 @@ static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, s
     syn_text_add(t, "%4d > %-44s\n", number++, "feed x");
     if (l->graph->target >= 0) syn_text_add(t, "%4d > %-44s\n", number++, "feed y");
     for (int i = 0; i < l->n_items; i++) {
-        int machinery = i - l->n_nodes_items;
-        if (mode == SYN_MODE_TRAIN && (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE)) continue;
+        if (mode == SYN_MODE_TRAIN && !syn_plan_item_in_step(plan, i - l->n_nodes_items)) continue;
         print_item(l, &l->item[i], number++, t);
     }
-    (void)plan;
 }
 
 char *syn_plan_print(const syn_plan *plan) {
@@ -67,7 +65,7 @@ char *syn_plan_print(const syn_plan *plan) {
     if (plan->loss >= 0)
         syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches, %.1f MFLOP, %.1f MiB moved "
                          "a step\n", plan->optim.spec.def->name,
-                     plan->optim.n_slots * (int)syn_plan_real(plan), z.launches, z.flops / 1e6,
+                     syn_plan_slots(plan) * (int)syn_plan_real(plan), z.launches, z.flops / 1e6,
                      z.bytes / 1048576);
     const struct { const char *name; int64_t bytes; } row[] = {
         { "parameters", z.params }, { "gradients", z.grads }, { "optimizer", z.slots },

@@ -186,10 +186,10 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
     char *net = syn_net_to_json(plan->state->net), step[32];
     snprintf(step, sizeof step, "%lld", (long long)plan->step);
     syn_status status = net ? pack_weights(&k, plan->state) : SYN_E_MEMORY;
-    for (int i = 0; status == SYN_OK && i < plan->optim.n_slots; i++)
+    for (int i = 0; status == SYN_OK && i < syn_plan_slots(plan); i++)
         for (int p = 0; status == SYN_OK && p < plan->state->n_params; p++)
             if (plan->grad_offset[p] >= 0)
-                status = pack_block(&k, syn_format("slot/%s/%s", plan->optim.impl->slots[i],
+                status = pack_block(&k, syn_format("slot/%s/%s", syn_plan_slot_name(plan, i),
                                                    plan->state->net->param[p].name),
                                     plan->block[SYN_BLOCK_SLOTS], plan->dtype,
                                     i * plan->grad_length + plan->grad_offset[p],
@@ -216,10 +216,10 @@ static syn_status resume_slots(syn_plan *plan, const syn_st *file) {
         return syn_fail(SYN_E_ARGUMENT, "the checkpoint is in %s, the plan in %s", dtype ? dtype : "another type",
                         want);
     int64_t real = syn_plan_real(plan);
-    for (int i = 0; i < plan->optim.n_slots; i++)
+    for (int i = 0; i < syn_plan_slots(plan); i++)
         for (int p = 0; p < plan->state->n_params; p++) {
             if (plan->grad_offset[p] < 0) continue;
-            char *name = syn_format("slot/%s/%s", plan->optim.impl->slots[i], plan->state->net->param[p].name);
+            char *name = syn_format("slot/%s/%s", syn_plan_slot_name(plan, i), plan->state->net->param[p].name);
             const syn_st_tensor *t = name ? syn_st_find(file, name) : NULL;
             bool fits = t && (int64_t)t->bytes == plan->state->count[p] * real;
             syn_status status =

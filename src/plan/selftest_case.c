@@ -202,7 +202,7 @@ syn_status syn_selftest_map(syn_ctx *ctx, const syn_fn *fn, syn_dtype dtype, dou
         if (dx >= 0) b.g.value[dx].keep = true;
     }
     if (status == SYN_OK && (y < 0 || dx < 0)) status = syn_no_memory(64);
-    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true);
+    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true, false);
     if (status == SYN_OK) status = bench_bind(&b, 0);
     if (status == SYN_OK) status = compare_map(&b, fn, attr, x, y, dx, error);
     bench_free(&b);
@@ -241,7 +241,7 @@ syn_status syn_selftest_random(syn_ctx *ctx, syn_dtype dtype, double *error) {
     if (status == SYN_OK)
         status = syn_buffer_create(&b.block[SYN_BLOCK_CONTROL], ctx, sizeof ctl, "a test");
     if (status == SYN_OK) status = syn_buffer_write(b.block[SYN_BLOCK_CONTROL], 0, ctl, sizeof ctl, true);
-    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true);
+    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true, false);
     if (status == SYN_OK) status = bench_bind(&b, 0);
     if (status == SYN_OK) status = compare_mask(&b, x, y, key, rate, error);
     bench_free(&b);

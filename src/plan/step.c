@@ -10,16 +10,17 @@ enum { HALF = SYN_SCALAR_ROWS / 2 };
 /* Scalars of the steps [block * HALF, ...), one half of the ring, written before the first of them
  * runs. Steps past the schedule's end are left out; asking for one is the error. */
 static syn_status write_block(syn_plan *plan, int64_t number) {
-    int n = plan->optim.n_scalars;
+    int n = SYN_FRAME_SCALARS + plan->optim.n_scalars;
     float *f = plan->table[number & 1];
-    double *d = plan->table[number & 1], row[SYN_MAX_SCALARS];
+    double *d = plan->table[number & 1], row[SYN_FRAME_SCALARS + SYN_MAX_SCALARS];
     for (int i = 0; i < HALF; i++) {
         int64_t t = number * HALF + i;
         double lr, momentum;
         syn_status status = syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, t, &lr, &momentum);
         if (status != SYN_OK && t <= plan->step) return status;
         if (status != SYN_OK) break;
-        syn_optim_scalars(&plan->optim, t + 1, lr, momentum, row);
+        syn_frame_scalars(&plan->frame, t + 1, lr, row);
+        syn_optim_scalars(&plan->optim, t + 1, lr, momentum, row + SYN_FRAME_SCALARS);
         for (int k = 0; k < n; k++)
             if (plan->dtype == SYN_DOUBLE) d[i * n + k] = row[k];
             else f[i * n + k] = (float)row[k];
@@ -32,6 +33,8 @@ static syn_status write_block(syn_plan *plan, int64_t number) {
 
 /* Before an update is enqueued: the step's row is on the device, and the step is counted. */
 static syn_status begin_update(syn_plan *plan) {
+    if (plan->swapped)
+        return syn_fail(SYN_E_ARGUMENT, "the moving average stands in the weights' place; call syn_ema_swap first");
     SYN_TRY(syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, plan->step, &plan->lr,
                             &plan->momentum));
     if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
@@ -52,12 +55,35 @@ syn_status syn_plan_pace(syn_plan *plan) {
     return syn_ctx_flush(plan->ctx);
 }
 
+static syn_status run_item(syn_plan *plan, syn_list *list, int item) {
+    return syn_list_run(list, plan->ctx, list->n_nodes_items + item, 1);
+}
+
 syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
-    int nodes = list->n_nodes_items;
+    if (plan->frame.accumulate > 1) {
+        SYN_TRY(syn_plan_enqueue_gradient(plan, list));
+        return syn_plan_enqueue_update(plan, list);
+    }
     SYN_TRY(begin_update(plan));
     plan->last = list;
-    SYN_TRY(syn_list_run(list, plan->ctx, 0, nodes));
-    return syn_list_run(list, plan->ctx, nodes + SYN_ITEM_BOTH, 2);
+    SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
+    if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
+    SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
+    return run_item(plan, list, SYN_ITEM_UPDATE);
+}
+
+syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list) {
+    plan->last = list;
+    SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
+    SYN_TRY(run_item(plan, list, SYN_ITEM_SUM));
+    return plan->frame.accumulate > 1 ? run_item(plan, list, SYN_ITEM_ACCUMULATE) : SYN_OK;
+}
+
+syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list) {
+    SYN_TRY(begin_update(plan));
+    if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
+    SYN_TRY(run_item(plan, list, SYN_ITEM_ADVANCE));
+    return run_item(plan, list, SYN_ITEM_UPDATE);
 }
 
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {
@@ -147,17 +173,13 @@ static syn_status read_loss(syn_plan *plan, int rows, double *loss) {
 syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
     syn_list *l;
     SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
-    plan->last = l;
-    SYN_TRY(syn_list_run(l, plan->ctx, 0, l->n_nodes_items + 1)); /* and SYN_ITEM_SUM */
+    SYN_TRY(syn_plan_enqueue_gradient(plan, l));
     return loss ? read_loss(plan, l->rows, loss) : syn_plan_pace(plan);
 }
 
 syn_status syn_update(syn_plan *plan) {
     if (!plan->last) return syn_fail(SYN_E_ARGUMENT, "syn_update: no gradient was computed yet");
-    syn_list *l = plan->last;
-    SYN_TRY(begin_update(plan));
-    SYN_TRY(syn_list_run(l, plan->ctx, l->n_nodes_items + SYN_ITEM_ADVANCE, 1));
-    return syn_list_run(l, plan->ctx, l->n_nodes_items + SYN_ITEM_UPDATE, 1);
+    return syn_plan_enqueue_update(plan, plan->last);
 }
 
 syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
@@ -187,3 +209,22 @@ syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n)
 }
 
 int64_t syn_plan_step(const syn_plan *plan) { return plan->step; }
+
+/* Parameter by parameter, through the gradient's segment, which holds nothing between steps. */
+syn_status syn_ema_swap(syn_plan *plan) {
+    if (!(plan->frame.ema > 0)) return syn_fail(SYN_E_ARGUMENT, "syn_ema_swap: the plan keeps no moving average");
+    if (!plan->step) return syn_fail(SYN_E_ARGUMENT, "syn_ema_swap: no step was taken yet");
+    int64_t real = syn_plan_real(plan), slot = plan->optim.n_slots * plan->grad_length;
+    syn_buffer *params = plan->state->block, *slots = plan->block[SYN_BLOCK_SLOTS];
+    syn_buffer *spare = plan->block[SYN_BLOCK_GRADS];
+    for (int p = 0; p < plan->state->n_params; p++) {
+        int64_t at = plan->grad_offset[p], bytes = plan->state->count[p] * real;
+        if (at < 0) continue;
+        int64_t weights = plan->state->offset[p] * real, average = (slot + at) * real;
+        SYN_TRY(syn_buffer_copy(params, weights, spare, at * real, bytes));
+        SYN_TRY(syn_buffer_copy(slots, average, params, weights, bytes));
+        SYN_TRY(syn_buffer_copy(spare, at * real, slots, average, bytes));
+    }
+    plan->swapped = !plan->swapped;
+    return SYN_OK;
+}

@@ -12,7 +12,7 @@ typedef struct fit {
     syn_plan *plan;
     const syn_fit_opts *o;
     syn_source *train, *val;
-    int64_t rows, epoch_steps, total_steps;
+    int64_t rows, epoch_steps, total_steps; /* batches of an epoch; optimizer steps of the run */
     int32_t *perm;
     int epoch;          /* from 0 */
     int64_t epoch_step; /* steps of this epoch enqueued */
@@ -51,6 +51,11 @@ static void fill_report(fit *f, const syn_snapshot *s) {
     syn_report *r = &f->report;
     double now = syn_seconds();
     syn_plan_loss_of(f->plan, s, &r->loss, &r->accuracy);
+    double norms = s->ctl[SYN_CTL_NORM_STEPS];
+    r->grad_norm = norms > 0 ? s->metrics[SYN_METRIC_NORMS] / norms : NAN;
+    r->penalty = norms > 0 ? s->metrics[SYN_METRIC_PENALTIES] / norms : 0;
+    r->loss += r->penalty;
+    r->skipped = s->ctl[SYN_CTL_SKIPPED];
     r->epoch = f->epoch + 1;
     r->epochs = f->o->epochs > 0 ? f->o->epochs : 1;
     r->step = f->plan->step;
@@ -138,15 +143,41 @@ static syn_status drop_snapshot(fit *f) {
     return SYN_OK;
 }
 
+/* Micro-batches gather until their step is full or the epoch ends. */
+static bool between_updates(const fit *f) {
+    return f->epoch_step % f->plan->frame.accumulate == 0 || f->epoch_step == f->epoch_steps;
+}
+
+static syn_status enqueue(fit *f, syn_list *l) {
+    int k = f->plan->frame.accumulate;
+    if (k == 1) return syn_plan_enqueue_step(f->plan, l);
+    SYN_TRY(syn_plan_enqueue_gradient(f->plan, l));
+    bool last = (f->epoch_step + 1) % k == 0 || f->epoch_step + 1 == f->epoch_steps;
+    return last ? syn_plan_enqueue_update(f->plan, l) : SYN_OK;
+}
+
+/* The device counts steps that were skipped; the host learns of them at the end of an epoch. */
+static void count_skipped(fit *f, const syn_snapshot *s) {
+    uint32_t n = s->ctl[SYN_CTL_SKIPPED], guilty = s->ctl[SYN_CTL_SKIP_GUILTY];
+    if (!n) return;
+    const syn_net *net = f->plan->state->net;
+    syn_ctx_log(f->plan->ctx, SYN_LOG_WARN, "epoch %d: %u steps were not finite and were skipped; the last "
+                                            "for %s", f->epoch + 1, n,
+                guilty && guilty <= (uint32_t)net->n_params ? net->param[guilty - 1].name : "its loss");
+    f->plan->step = s->ctl[SYN_CTL_STEP];
+    f->plan->table_block = -1;
+}
+
 static syn_status train_epoch(fit *f) {
     double last = syn_seconds();
     while (f->epoch_step < f->epoch_steps && !f->stopped && !done(f)) {
         syn_list *l;
         SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows_of_step(f, f->epoch_step), &l));
         SYN_TRY(syn_source_feed(f->train, l));
-        SYN_TRY(syn_plan_enqueue_step(f->plan, l));
+        SYN_TRY(enqueue(f, l));
         SYN_TRY(syn_plan_pace(f->plan));
         f->epoch_step++;
+        if (!between_updates(f)) continue;
         if (f->o->checkpoint_every_steps > 0 && f->plan->step % f->o->checkpoint_every_steps == 0 &&
             f->epoch_step < f->epoch_steps)
             SYN_TRY(checkpoint(f));
@@ -191,6 +222,7 @@ static syn_status run(fit *f) {
         syn_snapshot s;
         SYN_TRY(syn_plan_snapshot(f->plan, &s));
         SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows_of_step(f, f->epoch_step - 1)));
+        count_skipped(f, &s);
         SYN_TRY(end_epoch(f));
         /* An interrupted epoch is no epoch: it is reported when it is resumed and ends. */
         if ((whole || done(f)) && f->o->on_epoch && !f->o->on_epoch(&f->report, f->o->user)) f->stopped = true;
@@ -212,7 +244,7 @@ static syn_status start(fit *f, syn_data *data) {
     if (!syn_data_has_y(data)) return syn_fail(SYN_E_ARGUMENT, "syn_fit: the data has no targets");
     f->rows = syn_data_rows(data);
     f->epoch_steps = syn_ceil_div(f->rows, plan->batch);
-    f->total_steps = epochs * f->epoch_steps;
+    f->total_steps = epochs * syn_ceil_div(f->epoch_steps, plan->frame.accumulate);
     if (f->o->max_steps > 0 && f->o->max_steps < f->total_steps) f->total_steps = f->o->max_steps;
     if (!plan->steps) {
         plan->steps = f->total_steps;

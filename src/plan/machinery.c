@@ -1,0 +1,276 @@
+#include "plan/machinery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is trained, and how ---- */
+
+syn_status syn_machinery_rules(syn_plan *plan, const syn_rule *rules, int n_rules) {
+    const syn_net *net = plan->state->net;
+    int n = plan->state->n_params;
+    plan->factor = calloc((size_t)n + 1, sizeof *plan->factor);
+    plan->trained = calloc((size_t)n + 1, sizeof *plan->trained);
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    if (!plan->factor || !plan->trained || !names) {
+        free(names);
+        return syn_no_memory((size_t)n * sizeof *plan->factor);
+    }
+    for (int p = 0; p < n; p++) names[p] = net->param[p].name;
+    syn_status status = syn_frame_check_rules(rules, n_rules, names, n);
+    free(names);
+    for (int p = 0; status == SYN_OK && p < n; p++)
+        status = syn_frame_factors(&plan->frame, rules, n_rules, net->param[p].name, net->param[p].kernel,
+                                   plan->factor[p], &plan->trained[p]);
+    return status;
+}
+
+/* Parts: runs of tiles of one parameter, about SYN_NORM_PARTS in all. */
+static syn_status lay_out_parts(syn_plan *plan) {
+    int each = (int)syn_ceil_div(plan->n_tiles, SYN_NORM_PARTS), n_params = plan->state->n_params;
+    plan->part = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->part);
+    plan->range = calloc(((size_t)n_params + 1) * 4, sizeof *plan->range);
+    if (!plan->part || !plan->range) return syn_no_memory((size_t)plan->n_tiles * 16);
+    for (int t = 0; t < plan->n_tiles;) {
+        int p = plan->tile[t * 4 + 3], n = 0;
+        while (n < each && t + n < plan->n_tiles && plan->tile[(t + n) * 4 + 3] == p) n++;
+        int32_t *part = plan->part + plan->n_parts * 4, *range = plan->range + p * 4;
+        part[0] = t;
+        part[1] = n;
+        part[2] = p;
+        part[3] = 0;
+        if (range[1]++ == 0) range[0] = plan->n_parts;
+        plan->n_parts++;
+        t += n;
+    }
+    return SYN_OK;
+}
+
+syn_status syn_machinery_layout(syn_plan *plan) {
+    const syn_state *s = plan->state;
+    const syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
+    plan->grad_offset = malloc(((size_t)s->n_params + 1) * sizeof *plan->grad_offset);
+    plan->grad = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
+    if (!plan->grad_offset || !plan->grad) return syn_no_memory((size_t)s->n_params * 16);
+    for (int p = 0; p < s->n_params; p++) plan->grad_offset[p] = -1;
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].kind == SYN_VALUE_GRAD) plan->grad_offset[g->value[v].param] = 0;
+    for (int p = 0; p < s->n_params; p++) {
+        if (plan->grad_offset[p] < 0) continue;
+        plan->grad_offset[p] = plan->grad_length;
+        plan->grad_length += syn_round_up(s->count[p], syn_segment_align(plan->ctx));
+        plan->n_trained++;
+        plan->n_tiles += (int)syn_ceil_div(s->count[p], SYN_TILE);
+    }
+    if (!plan->n_trained)
+        return syn_fail(SYN_E_ARGUMENT, "nothing is trained: the loss reads no parameter that is trainable");
+    plan->tile = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->tile);
+    if (!plan->tile) return syn_no_memory((size_t)plan->n_tiles * 16);
+    int32_t *t = plan->tile;
+    for (int p = 0; p < s->n_params; p++)
+        for (int64_t at = 0; plan->grad_offset[p] >= 0 && at < s->count[p]; at += SYN_TILE, t += 4) {
+            int64_t left = s->count[p] - at;
+            t[0] = (int32_t)(s->offset[p] + at);
+            t[1] = (int32_t)(plan->grad_offset[p] + at);
+            t[2] = (int32_t)(left < SYN_TILE ? left : SYN_TILE);
+            t[3] = p;
+        }
+    return lay_out_parts(plan);
+}
+
+/* ---- launches ---- */
+
+static bool on_cpu(const syn_plan *plan) { return syn_ctx_profile_of(plan->ctx)->cpu; }
+
+/* The frame's macros, and how long a row of the step table is. */
+static void frame_defs(const syn_plan *plan, syn_text *t) {
+    syn_frame_defines(&plan->frame, t);
+    syn_text_add(t, "#define N_SCALARS %d\n", SYN_FRAME_SCALARS + plan->optim.n_scalars);
+}
+
+static syn_status append(syn_list *l, syn_call *c, syn_text *defs) {
+    if (syn_text_status(defs) != SYN_OK) {
+        syn_text_free(defs);
+        free(c->text);
+        return syn_no_memory(256);
+    }
+    c->defs = defs->s;
+    return syn_list_append(l, c);
+}
+
+static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
+    const syn_graph *g = l->graph;
+    bool sum = flags & SYN_TALLY_SUM, train = plan->has_graph[SYN_MODE_TRAIN] &&
+                                              g == &plan->graph[SYN_MODE_TRAIN];
+    bool norms = (flags & SYN_TALLY_ADVANCE) && syn_frame_needs_norm(&plan->frame);
+    syn_text defs = { 0 };
+    syn_text_add(&defs, "#define LOSS %d\n#define HITS %d\n", sum, sum && g->hits >= 0);
+    if (norms) {
+        frame_defs(plan, &defs);
+    } else {
+        /* An evaluation neither latches nor skips: its loss is what it is. */
+        syn_text_add(&defs, "#define NORMS 0\n#define CHECK %d\n#define SKIP %d\n",
+                     train && plan->frame.on_nonfinite == SYN_NONFINITE_STOP,
+                     train && plan->frame.on_nonfinite == SYN_NONFINITE_SKIP);
+    }
+    syn_call c = { .source = "op/tally.cl", .entry = "tally", .dims = 1 };
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, true));
+    if (sum) syn_call_arg(&c, syn_in(g->loss));
+    if (sum && g->hits >= 0) syn_call_arg(&c, syn_in(g->hits));
+    if (norms) {
+        syn_call_arg(&c, syn_block_arg(SYN_BLOCK_RANGES, false));
+        syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARTIAL, false));
+        syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
+        syn_call_arg(&c, syn_block_arg(SYN_BLOCK_NORMS, true));
+        syn_call_arg(&c, syn_int(plan->state->n_params));
+        syn_call_arg(&c, syn_int(plan->n_parts));
+    }
+    syn_call_arg(&c, syn_int(sum ? l->rows : 0));
+    syn_call_arg(&c, syn_int(flags));
+    c.global[0] = c.local[0] = on_cpu(plan) ? 1 : SYN_TALLY_GROUP;
+    c.bytes = (double)l->rows * 8;
+    return append(l, &c, &defs);
+}
+
+static int ema_slot(const syn_plan *plan) { return plan->frame.ema > 0 ? plan->optim.n_slots : -1; }
+
+static syn_status update(const syn_plan *plan, syn_list *l) {
+    char *snippet = NULL;
+    if (!plan->optim.impl->update) {
+        char *path = syn_format("optim/%s.cl", plan->optim.spec.def->name);
+        syn_status status = path ? syn_cl_text(path, &snippet) : syn_no_memory(64);
+        free(path);
+        SYN_TRY(status);
+    }
+    syn_text defs = { 0 };
+    frame_defs(plan, &defs);
+    syn_call c = { .text = syn_optim_text(&plan->optim, snippet, ema_slot(plan), on_cpu(plan)),
+                   .entry = "update", .dims = 1 };
+    free(snippet);
+    if (!c.text) {
+        syn_text_free(&defs);
+        return syn_no_memory(4096);
+    }
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARAMS, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SUMS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SLOTS, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_TILES, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_FACTORS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_NORMS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
+    syn_call_arg(&c, syn_int(plan->n_tiles));
+    syn_call_arg(&c, syn_int(plan->grad_length));
+    c.local[0] = on_cpu(plan) ? 1 : 128;
+    c.global[0] = (size_t)plan->n_tiles * c.local[0];
+    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (3 + 2.0 * syn_plan_slots(plan));
+    return append(l, &c, &defs);
+}
+
+static syn_status norm(const syn_plan *plan, syn_list *l) {
+    syn_text defs = { 0 };
+    frame_defs(plan, &defs);
+    syn_text_add(&defs, "#define NORM_GROUP %d\n", SYN_NORM_GROUP);
+    syn_call c = { .source = "op/norm.cl", .entry = "norm", .dims = 1 };
+    const syn_block block[] = { SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_TILES, SYN_BLOCK_PARTS,
+                                SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL, SYN_BLOCK_PARTIAL };
+    for (size_t i = 0; i < SYN_COUNT(block); i++)
+        syn_call_arg(&c, syn_block_arg(block[i], block[i] == SYN_BLOCK_PARTIAL));
+    syn_call_arg(&c, syn_int(plan->n_parts));
+    c.local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
+    c.global[0] = (size_t)plan->n_parts * c.local[0];
+    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan);
+    return append(l, &c, &defs);
+}
+
+static syn_status accumulate(const syn_plan *plan, syn_list *l) {
+    syn_text defs = { 0 };
+    syn_text_add(&defs, "#define RUN %d\n", SYN_ACCUMULATE_RUN);
+    syn_call c = { .source = "op/accumulate.cl", .entry = "accumulate", .dims = 1 };
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_GRADS, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SUMS, true));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
+    syn_call_arg(&c, syn_int(plan->grad_length));
+    bool cpu = on_cpu(plan);
+    c.local[0] = cpu ? 1 : 64;
+    c.global[0] = (size_t)(cpu ? syn_ceil_div(plan->grad_length, SYN_ACCUMULATE_RUN)
+                               : syn_round_up(plan->grad_length, 64));
+    c.bytes = 3.0 * (double)plan->grad_length * (double)syn_plan_real(plan);
+    return append(l, &c, &defs);
+}
+
+/* In the order of SYN_ITEM_SUM and so on (plan.h). */
+syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *l) {
+    if (mode == SYN_MODE_INFER) return SYN_OK;
+    SYN_TRY(tally(plan, l, SYN_TALLY_SUM));
+    if (mode == SYN_MODE_EVAL) return SYN_OK;
+    SYN_TRY(tally(plan, l, SYN_TALLY_ADVANCE));
+    SYN_TRY(tally(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
+    SYN_TRY(update(plan, l));
+    SYN_TRY(norm(plan, l));
+    return accumulate(plan, l);
+}
+
+/* ---- blocks ---- */
+
+enum { INTS_OF_PLACE = 4 };
+
+int64_t syn_machinery_bytes(const syn_plan *plan) {
+    int64_t real = syn_plan_real(plan), bytes = SYN_CTL_WORDS * 4 + SYN_METRICS * real;
+    if (plan->state->mean) bytes += 2 * plan->state->n_features * real;
+    if (!plan->has_graph[SYN_MODE_TRAIN]) return bytes;
+    int64_t n = plan->state->n_params;
+    if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
+    return bytes + (plan->n_tiles + plan->n_parts + n) * INTS_OF_PLACE * 4 +
+           (SYN_SCALAR_ROWS * (SYN_FRAME_SCALARS + plan->optim.n_scalars) + n * SYN_FACTORS + n +
+            2 * plan->n_parts) * real;
+}
+
+static syn_status ints(syn_plan *plan, syn_block b, const int32_t *from, int64_t n, const char *what) {
+    SYN_TRY(syn_buffer_create(&plan->block[b], plan->ctx, n * 4, what));
+    return syn_buffer_write(plan->block[b], 0, from, n * 4, true);
+}
+
+static syn_status zeros(syn_plan *plan, syn_block b, int64_t bytes, const char *what) {
+    SYN_TRY(syn_buffer_create(&plan->block[b], plan->ctx, bytes, what));
+    return syn_buffer_zero(plan->block[b]);
+}
+
+syn_status syn_machinery_allocate(syn_plan *plan) {
+    const syn_state *s = plan->state;
+    int64_t real = syn_plan_real(plan), n = s->n_params;
+    SYN_TRY(zeros(plan, SYN_BLOCK_CONTROL, SYN_CTL_WORDS * 4, "the control block"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_METRICS, SYN_METRICS * real, "the metrics"));
+    if (s->mean) {
+        SYN_TRY(zeros(plan, SYN_BLOCK_SHIFT, s->n_features * real, "standardisation"));
+        SYN_TRY(zeros(plan, SYN_BLOCK_SCALE, s->n_features * real, "standardisation"));
+        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SHIFT], plan->dtype, 0, s->mean, s->n_features));
+        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SCALE], plan->dtype, 0, s->inv_dev, s->n_features));
+    }
+    if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
+    SYN_TRY(zeros(plan, SYN_BLOCK_GRADS, plan->grad_length * real, "the gradients"));
+    plan->block[SYN_BLOCK_SUMS] = plan->block[SYN_BLOCK_GRADS];
+    if (plan->frame.accumulate > 1)
+        SYN_TRY(zeros(plan, SYN_BLOCK_SUMS, plan->grad_length * real, "the accumulated gradients"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_SLOTS, plan->grad_length * real * syn_plan_slots(plan),
+                  "the optimizer's slots"));
+    int64_t row = SYN_FRAME_SCALARS + plan->optim.n_scalars;
+    SYN_TRY(zeros(plan, SYN_BLOCK_SCALARS, SYN_SCALAR_ROWS * row * real, "the step scalars"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_FACTORS, n * SYN_FACTORS * real, "factors"));
+    SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_FACTORS], plan->dtype, 0, plan->factor[0], n * SYN_FACTORS));
+    SYN_TRY(zeros(plan, SYN_BLOCK_NORMS, n * real, "norms"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, 2 * plan->n_parts * real, "partial norms"));
+    SYN_TRY(ints(plan, SYN_BLOCK_TILES, plan->tile, plan->n_tiles * INTS_OF_PLACE, "the tiles"));
+    SYN_TRY(ints(plan, SYN_BLOCK_PARTS, plan->part, plan->n_parts * INTS_OF_PLACE, "the parts"));
+    SYN_TRY(ints(plan, SYN_BLOCK_RANGES, plan->range, n * INTS_OF_PLACE, "the ranges"));
+    for (int i = 0; i < 2; i++) {
+        plan->table[i] = calloc((size_t)(SYN_SCALAR_ROWS / 2 * row), 8);
+        if (!plan->table[i]) return syn_no_memory((size_t)(SYN_SCALAR_ROWS / 2 * row) * 8);
+    }
+    for (int p = 0; p < n; p++)
+        if (plan->grad_offset[p] >= 0)
+            SYN_TRY(syn_buffer_sub(&plan->grad[p], plan->block[SYN_BLOCK_GRADS], plan->grad_offset[p] * real,
+                                   syn_round_up(s->count[p], 128) * real));
+    return SYN_OK;
+}

@@ -1,0 +1,18 @@
+/* The launches of a list that are no graph nodes: tally, norms, update, accumulation; and the blocks
+ * they read. */
+#ifndef SYN_PLAN_MACHINERY_H
+#define SYN_PLAN_MACHINERY_H
+
+#include "plan/plan.h"
+
+/* Factors, what is trained, from the plan's rules: before the gradient pass. */
+syn_status syn_machinery_rules(syn_plan *plan, const syn_rule *rules, int n_rules);
+/* Gradient segments, tiles and parts: after it. */
+syn_status syn_machinery_layout(syn_plan *plan);
+/* Appends the items of a mode to a list that is emitted. */
+syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *list);
+/* The plan's blocks, filled. */
+syn_status syn_machinery_allocate(syn_plan *plan);
+int64_t syn_machinery_bytes(const syn_plan *plan); /* all but gradients and slots */
+
+#endif

@@ -1,0 +1,135 @@
+/* Fifty training steps against the weights PyTorch and Keras end with, for every optimizer and schedule. */
+#include "golden.h"
+#include "suite.h"
+
+#include "optim/optim.h"
+#include "optim/schedule.h"
+
+enum { STEPS = 50, BATCH = 6, IN = 7, CLASSES = 5 };
+static const double limits[] = { [SYN_FLOAT] = 1e-5, [SYN_DOUBLE] = 1e-12 };
+static const char *const types[] = { "float", "double" };
+static const char *const tensor_name[] = { "kernel0", "bias0", "kernel1", "bias1", "kernel2", "bias2" };
+static const char *const param_name[] = { "dense_1/kernel", "dense_1/bias",   "dense_2/kernel",
+                                          "dense_2/bias",   "dense_3/kernel", "dense_3/bias" };
+
+static bool in_table(const syn_table *t, const char *name) {
+    for (int i = 0; i < t->n; i++)
+        if (strcmp(t->row[i]->name, name) == 0) return true;
+    return false;
+}
+
+static bool known(const json_t *c) {
+    return in_table(syn_optims(), golden_text(c, "optimizer")) &&
+           in_table(syn_schedules(), golden_text(c, "schedule"));
+}
+
+static syn_spec spec(const syn_table *t, const json_t *c, const char *name, const char *options) {
+    syn_spec s;
+    json_t *as = json_pack("{s:O}", golden_text(c, name), json_object_get(c, options));
+    ok(syn_spec_read(t, &s, as, golden_text(c, "name")));
+    json_decref(as);
+    return s;
+}
+
+static syn_tensor net_of(syn_net *net) {
+    syn_tensor x = syn_input(net, SYN_SHAPE(IN));
+    x = syn_elu(syn_dense(x, &(syn_dense_opts){ .units = 9 }), 1);
+    x = syn_tanh(syn_dense(x, &(syn_dense_opts){ .units = 8 }));
+    return syn_softmax_xent(syn_dense(x, &(syn_dense_opts){ .units = CLASSES }));
+}
+
+static void compare(syn_state *state, const golden *gold, const json_t *c, const char *suffix,
+                    syn_dtype dtype) {
+    for (size_t p = 0; p < SYN_COUNT(param_name); p++) {
+        char tensor[32];
+        int64_t n;
+        snprintf(tensor, sizeof tensor, "%s%s", tensor_name[p], suffix);
+        double *got = param_values(state, param_name[p], &n);
+        CLOSE(got, golden_get(gold, c, tensor, NULL), n, limits[dtype], "%s/%s in %s",
+              golden_text(c, "name"), tensor, types[dtype]);
+        free(got);
+    }
+}
+
+static void train(const golden *gold, const json_t *c, syn_dtype dtype) {
+    syn_net *net;
+    syn_state *state;
+    syn_plan *plan;
+    double loss[STEPS];
+    int steps = test_small() ? 1 : STEPS;
+    ok(syn_net_create(&net, 1));
+    syn_tensor out = net_of(net);
+    ok(syn_state_create(&state, test_ctx(), net));
+    for (size_t p = 0; p < SYN_COUNT(param_name); p++) {
+        syn_shape shape;
+        const double *w = golden_find(gold, "init", tensor_name[p], &shape);
+        ck_assert_ptr_nonnull(w);
+        ok(syn_param_write(state, param_name[p], w, syn_shape_count(&shape)));
+    }
+    const syn_plan_opts opts = { .loss = out, .batch = BATCH, .dtype = dtype, .steps = STEPS,
+                                 .optim = spec(syn_optims(), c, "optimizer", "options"),
+                                 .schedule = spec(syn_schedules(), c, "schedule", "schedule_options") };
+    ok(syn_plan_create(&plan, state, &opts));
+    const double *x = golden_find(gold, "data", "x", NULL), *y = golden_find(gold, "data", "labels", NULL);
+    for (int t = 0; t < steps; t++) {
+        int32_t label[BATCH];
+        for (int i = 0; i < BATCH; i++) label[i] = (int32_t)y[t * BATCH + i];
+        const syn_array xs = f64(x + t * BATCH * IN, SYN_SHAPE(BATCH, IN)), ys = i32(label, BATCH);
+        ok(syn_step(plan, &xs, &ys, &loss[t]));
+        if (t == 0) compare(state, gold, c, "_step1", dtype);
+    }
+    if (steps == STEPS) {
+        compare(state, gold, c, "", dtype);
+        CLOSE(loss, golden_get(gold, c, "loss", NULL), STEPS, limits[dtype], "%s/loss in %s",
+              golden_text(c, "name"), types[dtype]);
+    }
+    syn_plan_destroy(plan);
+    syn_state_destroy(state);
+    syn_net_destroy(net);
+}
+
+static void train_all(syn_dtype dtype) {
+    golden gold = golden_open("trajectories");
+    int skipped = 0;
+    for (int i = 0; i < golden_cases(&gold); i++) {
+        const json_t *c = golden_case(&gold, i);
+        if (!known(c)) skipped++;
+        else if (!test_small() || i % 16 == 0) train(&gold, c, dtype);
+    }
+    printf("trajectories: %d of %d golden cases are of optimizers or schedules not in the tables\n",
+           skipped, golden_cases(&gold));
+    golden_close(&gold);
+}
+
+START_TEST(test_double) { train_all(SYN_DOUBLE); }
+END_TEST
+
+START_TEST(test_float) { train_all(SYN_FLOAT); }
+END_TEST
+
+static int cases_of(const golden *gold, const char *key, const char *name) {
+    int n = 0;
+    for (int i = 0; i < golden_cases(gold); i++) {
+        const json_t *c = golden_case(gold, i);
+        n += known(c) && strcmp(golden_text(c, key), name) == 0;
+    }
+    return n;
+}
+
+START_TEST(test_every_row_is_golden) {
+    golden gold = golden_open("trajectories");
+    for (int i = 0; i < syn_optims()->n; i++)
+        ck_assert_msg(cases_of(&gold, "optimizer", syn_optims()->row[i]->name) > 0,
+                      "optimizer %s has no golden trajectory; tools/golden.py makes them",
+                      syn_optims()->row[i]->name);
+    for (int i = 0; i < syn_schedules()->n; i++)
+        ck_assert_msg(cases_of(&gold, "schedule", syn_schedules()->row[i]->name) > 0,
+                      "schedule %s has no golden trajectory", syn_schedules()->row[i]->name);
+    golden_close(&gold);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const test[] = { test_every_row_is_golden, test_double, test_float };
+    return run_suite("golden_train", test, SYN_COUNT(test));
+}
