@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-void register_test_maps(void) {
+static void register_maps(void) {
     static bool done;
     if (done) return;
     done = true;
@@ -79,6 +79,7 @@ static syn_tensor dense(syn_tensor x, int units) {
 
 void walk_maps(net_visit visit, void *user) {
     static const int sizes[] = { 1, 7, 15, 16, 17, 33 };
+    register_maps();
     for (int m = 0; m < syn_map_count(); m++) {
         net_case c;
         syn_tensor part[SYN_COUNT(sizes)];

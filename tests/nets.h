@@ -16,12 +16,9 @@ typedef struct net_case {
 } net_case;
 
 typedef void (*net_visit)(const net_case *c, void *user);
-void walk_maps(net_visit visit, void *user);
+void walk_maps(net_visit visit, void *user); /* registers two maps first, so that those are met too */
 void walk_layers(net_visit visit, void *user);
 void walk_losses(net_visit visit, void *user);
-
-/* Two maps of a caller's own, so that walks meet registered rows too. */
-void register_test_maps(void);
 
 enum { NET_ROWS = 5 }; /* most rows that nets are fed with here: odd */
 

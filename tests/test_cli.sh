@@ -468,7 +468,9 @@ for pause in 0 0.013 0.05 0.11; do
     [ $? -eq 137 ] && killed=$((killed + 1))
 done
 check "a run was killed" test $killed -gt 0
+: >kill/state.safetensors.1-0.tmp
 works "resume after kill" train --resume kill
+check "resume clears what was half written" sh -c '! ls kill | grep -q "[.]tmp$"'
 same "resume after kill" whole/weights.safetensors kill/weights.safetensors
 cut -d, -f1-7 whole/history.csv >a.csv
 cut -d, -f1-7 kill/history.csv >b.csv

@@ -1,5 +1,6 @@
 #include "cli/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -109,4 +110,29 @@ syn_status cli_run_check(const char *folder, const char *file, bool for_writing)
         return syn_fail(SYN_E_IO, "%s holds no %s; expected a run folder, as train makes it",
                         folder, file);
     return for_writing ? check_writable(folder) : SYN_OK;
+}
+
+/* "state.safetensors.123-0.tmp": what syn_file_replace writes before it renames. */
+static bool is_leftover(const char *name) {
+    static const char *const files[] = { CLI_EXPERIMENT, CLI_WEIGHTS,   CLI_STATE,      CLI_SUMMARY,
+                                         CLI_CURVES,     "history.csv", "history.jsonl" };
+    for (size_t i = 0; i < SYN_COUNT(files); i++) {
+        size_t n = strlen(files[i]);
+        if (strncmp(name, files[i], n) || name[n] != '.') continue;
+        const char *rest = name + n + 1;
+        rest += strspn(rest, "0123456789-");
+        if (!strcmp(rest, ".tmp")) return true;
+    }
+    return false;
+}
+
+void cli_run_tidy(const char *folder) {
+    DIR *dir = opendir(folder);
+    if (!dir) return;
+    for (struct dirent *d; (d = readdir(dir)) != NULL;) {
+        char *path = is_leftover(d->d_name) ? cli_run_path(folder, d->d_name) : NULL;
+        if (path) unlink(path);
+        free(path);
+    }
+    closedir(dir);
 }

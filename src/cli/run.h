@@ -16,6 +16,8 @@
 syn_status cli_run_create(char **folder, const char *out, const char *name, bool *made);
 /* An existing run's folder, checked to hold `file`; for_writing: and to take files. */
 syn_status cli_run_check(const char *folder, const char *file, bool for_writing);
+/* Removes what a run that was killed left half written. */
+void cli_run_tidy(const char *folder);
 
 char *cli_run_path(const char *folder, const char *file); /* malloc'd */
 bool cli_run_has(const char *folder, const char *file);

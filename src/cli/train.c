@@ -211,6 +211,7 @@ static syn_status prepare(trainer *t, const cli_call *call) {
         t->folder = syn_strdup(resume);
         if (!path || !t->folder) return syn_no_memory(strlen(resume));
         t->resuming = cli_run_has(resume, CLI_STATE);
+        cli_run_tidy(resume);
     }
     syn_status status = cli_experiment_read(&t->e, path ? path : call->operand[0], set, n);
     free(path);

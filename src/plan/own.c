@@ -61,6 +61,7 @@ syn_status syn_step_cl(syn_plan *plan, const syn_cl_array *x, const syn_cl_array
     syn_list *l;
     SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
     SYN_TRY(syn_plan_enqueue_step(plan, l));
+    SYN_TRY(syn_plan_pace(plan)); /* pending writes of step scalars read the host's table */
     return mark(plan, event);
 }
 
