@@ -69,6 +69,17 @@ static inline syn_tensor syn_leaky_relu(syn_tensor x, double alpha) {
 static inline syn_tensor syn_elu(syn_tensor x, double alpha) { return syn_map(x, "elu", &alpha, 1); }
 static inline syn_tensor syn_sigmoid(syn_tensor x) { return syn_map(x, "sigmoid", NULL, 0); }
 static inline syn_tensor syn_tanh(syn_tensor x) { return syn_map(x, "tanh", NULL, 0); }
+static inline syn_tensor syn_selu(syn_tensor x) { return syn_map(x, "selu", NULL, 0); }
+static inline syn_tensor syn_softplus(syn_tensor x) { return syn_map(x, "softplus", NULL, 0); }
+static inline syn_tensor syn_log_sigmoid(syn_tensor x) { return syn_map(x, "log_sigmoid", NULL, 0); }
+static inline syn_tensor syn_softsign(syn_tensor x) { return syn_map(x, "softsign", NULL, 0); }
+static inline syn_tensor syn_hard_sigmoid(syn_tensor x) { return syn_map(x, "hard_sigmoid", NULL, 0); }
+static inline syn_tensor syn_relu6(syn_tensor x) { return syn_map(x, "relu6", NULL, 0); }
+static inline syn_tensor syn_gelu(syn_tensor x) { return syn_map(x, "gelu", NULL, 0); }
+static inline syn_tensor syn_gelu_tanh(syn_tensor x) { return syn_map(x, "gelu_tanh", NULL, 0); }
+static inline syn_tensor syn_silu(syn_tensor x) { return syn_map(x, "silu", NULL, 0); }
+static inline syn_tensor syn_mish(syn_tensor x) { return syn_map(x, "mish", NULL, 0); }
+static inline syn_tensor syn_hard_swish(syn_tensor x) { return syn_map(x, "hard_swish", NULL, 0); }
 
 /* A row of the map table: y = f(x). Expressions are OpenCL C over x, y and the attributes; they are
  * compiled for scalars and for vectors, so stay with operators, ?: and the built-in functions. */

@@ -34,6 +34,7 @@ MAPS: list[tuple[str, str, Map, list[list[float]]]] = [
     ("silu", "torch", F.silu, [[]]),
     ("mish", "torch", F.mish, [[]]),
     ("hard_swish", "torch", F.hardswish, [[]]),
+    ("log_sigmoid", "torch", F.logsigmoid, [[]]),
 ]
 
 SPECIAL = [0.0, 1e-12, -1e-12, 1e-3, -1e-3, 3.0, -3.0, 6.0, 21.0, 30.0, -30.0]
