@@ -46,25 +46,46 @@ static int all_finite(__global const real *g, int length, int from, int stride) 
 #define STEP_SCALARS(table, ctl) (table + (int)(CTL_UPDATE_STEP(ctl) % SCALAR_ROWS) * N_SCALARS)
 #define TILE_FACTORS(factors, tile) (factors + (tile).w * FACTORS)
 
-// A step whose loss was not finite changes nothing; nor does a tile with a gradient that is not.
-#define UPDATE_BEGIN                                                                               \
-    if (CTL_LATCH(ctl) || CTL_SKIP(ctl) || TILE_NUMBER >= n_tiles) return;                         \
-    const int4 tile = tiles[TILE_NUMBER];                                                          \
+// What a tile's update knows besides its elements.
+#define UPDATE_TILE(tile)                                                                          \
     const int first = tile.x, gfirst = tile.y, length = tile.z;                                    \
     __global const real *row = STEP_SCALARS(table, ctl);                                           \
     __global const real *factor = TILE_FACTORS(factors, tile);                                     \
     const real lr_factor = LR_FACTORS ? LOAD(factor, 0) : (real)1, decay = LOAD(factor, 1);        \
+    const real coupled = COUPLED ? decay : (real)0;                                                \
     const real l1 = LOAD(factor, 2), l2 = LOAD(factor, 3);                                         \
     const real share = ACCUMULATE ? 1 / (real)CTL_MICRO(ctl) : (real)1;                            \
     const real scheduled_lr = LOAD(row, FRAME_LR) * lr_factor, ema_kept = LOAD(row, FRAME_EMA);    \
     const real clip = CLIP_VALUE  ? LOAD(row, FRAME_CLIP)                                          \
                       : CLIP_EACH ? LOAD(norms, tile.w)                                            \
                       : CLIP_NORM ? LOAD(metrics, METRIC_CLIP)                                     \
-                                  : (real)1;                                                       \
+                                  : (real)1;
+
+// A step whose loss was not finite changes nothing; nor does a tile with a gradient that is not.
+#define UPDATE_BEGIN                                                                               \
+    if (CTL_LATCH(ctl) || CTL_SKIP(ctl) || TILE_NUMBER >= n_tiles) return;                         \
+    const int4 tile = tiles[TILE_NUMBER];                                                          \
+    UPDATE_TILE(tile)                                                                              \
     if (CHECK && !all_finite(grads + gfirst, length, TILE_FROM, TILE_STRIDE)) {                    \
         latch_gradient(ctl, tile.w);                                                               \
         return;                                                                                    \
     }
+
+// Norms over the tile's parameter, from the partial sums of the trust kernel. Where they are not finite,
+// no tile of the parameter is updated, not even those whose own gradient is.
+#define UPDATE_NORMS                                                                               \
+    real w_norm = 0, u_norm = 0;                                                                   \
+    const int4 range = ranges[tile.w];                                                             \
+    for (int k = range.x; k < range.x + range.y; k++) {                                            \
+        w_norm += LOAD(trusts, k);                                                                 \
+        u_norm += LOAD(trusts, n_parts + k);                                                       \
+    }                                                                                              \
+    if (CHECK && (w_norm - w_norm != 0 || u_norm - u_norm != 0)) {                                 \
+        latch_gradient(ctl, tile.w);                                                               \
+        return;                                                                                    \
+    }                                                                                              \
+    w_norm = sqrt(w_norm);                                                                         \
+    u_norm = sqrt(u_norm);
 
 // From the loss's gradient to what is clipped ...
 #define PREPARE(T, w, g)                                                                           \

@@ -1,7 +1,7 @@
 #if LR_IN_BUFFER
-m = beta * m - lr * share * g;
+m = beta * m - lr * damped * g;
 w += m;
 #else
-m = beta * m + share * g;
+m = beta * m + damped * g;
 w -= lr * m;
 #endif

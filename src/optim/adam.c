@@ -6,19 +6,19 @@
  *   hat      w -= a m / (sqrt(v) + eps)          a = lr sqrt(1 - b2^t) / (1 - b1^t)
  *   outside  w -= a m / (sqrt(v) c + eps)        a = lr / (1 - b1^t), c = 1 / sqrt(1 - b2^t)
  *   inside   w -= a m / sqrt(v c + eps)          a = lr / (1 - b1^t), c = 1 / (1 - b2^t) */
-static void fill(const void *opts, int64_t t, double lr, double momentum, double *s) {
+static void fill(const void *opts, const syn_optim_step *at, double *s) {
     const syn_adam_opts *o = opts;
-    double b1 = momentum, b2 = o->beta2;
-    double c1 = 1 - pow(b1, (double)t), c2 = 1 - pow(b2, (double)t);
+    double b1 = at->momentum, b2 = o->beta2, t = (double)at->t;
+    double c1 = 1 - pow(b1, t), c2 = 1 - pow(b2, t);
     bool hat = o->eps_place == SYN_EPS_HAT, inside = o->eps_place == SYN_EPS_INSIDE;
-    s[0] = hat ? lr * sqrt(c2) / c1 : lr / c1;
+    s[0] = hat ? at->lr * sqrt(c2) / c1 : at->lr / c1;
     s[1] = hat ? 1 : inside ? 1 / c2 : 1 / sqrt(c2);
     s[2] = 1 - b1;
     s[3] = 1 - b2;
     s[4] = o->eps;
 }
 
-static int n_slots(const void *opts) { return ((const syn_adam_opts *)opts)->amsgrad ? 3 : 2; }
+static bool uses(const void *opts, int slot) { return slot < 2 || ((const syn_adam_opts *)opts)->amsgrad; }
 
 static void defines(const void *opts, syn_text *t) {
     const syn_adam_opts *o = opts;
@@ -28,5 +28,5 @@ static void defines(const void *opts, syn_text *t) {
 
 const syn_optim_impl syn_optim_adam = {
     .slots = { "m", "v", "vmax" }, .scalars = { "a", "c", "new1", "new2", "eps" }, .n_rates = 1, .fill = fill,
-    .n_slots = n_slots, .defines = defines, .momentum = "beta1",
+    .uses = uses, .defines = defines, .momentum = "beta1",
 };

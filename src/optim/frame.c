@@ -21,7 +21,18 @@ const syn_table *syn_train_rows(void) {
     return &table;
 }
 
-syn_status syn_frame_prepare(syn_frame *f, syn_preset preset) {
+/* The decay that AdamW and LARS have as an option is the frame's: rules can leave parameters out. */
+static syn_status own_decay(syn_frame *f, const syn_optim_use *use) {
+    if (use->decoupled == 0 && use->coupled == 0) return SYN_OK;
+    const char *name = use->spec.def->name;
+    if (f->decay.coupled > 0 || f->decay.decoupled > 0)
+        return syn_fail(SYN_E_ARGUMENT, "decay: %s decays by its own option, decay; give one of both", name);
+    f->decay.decoupled = use->decoupled;
+    f->decay.coupled = use->coupled;
+    return SYN_OK;
+}
+
+syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset preset) {
     SYN_TRY(syn_options_resolve(syn_decay_def(), &f->decay, preset, "decay"));
     SYN_TRY(syn_options_resolve(syn_penalty_def(), &f->penalty, preset, "penalty"));
     SYN_TRY(syn_options_resolve(syn_clip_def(), &f->clip, preset, "clip"));
@@ -29,6 +40,7 @@ syn_status syn_frame_prepare(syn_frame *f, syn_preset preset) {
         return syn_fail(SYN_E_ARGUMENT, "clip: give one of value, norm and global_norm");
     if (f->decay.coupled > 0 && f->decay.decoupled > 0)
         return syn_fail(SYN_E_ARGUMENT, "decay: give one of coupled and decoupled");
+    SYN_TRY(own_decay(f, use));
     if (f->accumulate < 0 || f->accumulate > 4095)
         return syn_fail(SYN_E_ARGUMENT, "accumulate is %d, allowed 1 to 4095", f->accumulate);
     if (f->accumulate == 0) f->accumulate = 1;

@@ -21,8 +21,8 @@ typedef struct syn_frame {
     bool lr_factors, penalties; /* some parameter has one */
 } syn_frame;
 
-/* Resolve and check; `where` prefixes come from the rows. */
-syn_status syn_frame_prepare(syn_frame *f, syn_preset preset);
+/* Resolve and check, a decay of the optimizer's own among it; `where` prefixes come from the rows. */
+syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset preset);
 /* Factors of a parameter: name, and whether it is a kernel. Also whether it is trained. */
 syn_status syn_frame_factors(syn_frame *f, const syn_rule *rules, int n_rules, const char *name,
                              bool kernel, double factor[SYN_FACTORS], bool *trained);

@@ -1,10 +1,10 @@
 #include "optim/optim.h"
 
-static void fill(const void *opts, int64_t t, double lr, double momentum, double *s) {
+static void fill(const void *opts, const syn_optim_step *at, double *s) {
     const syn_momentum_opts *o = opts;
-    s[0] = lr;
-    s[1] = momentum;
-    s[2] = t == 1 ? 1 : 1 - o->dampening; /* torch does not damp the first gradient */
+    s[0] = at->lr;
+    s[1] = at->momentum;
+    s[2] = at->t == 1 ? 1 : 1 - o->dampening; /* torch does not damp the first gradient */
 }
 
 static void defines(const void *opts, syn_text *t) {
@@ -13,6 +13,6 @@ static void defines(const void *opts, syn_text *t) {
 }
 
 const syn_optim_impl syn_optim_momentum = {
-    .slots = { "m" }, .scalars = { "lr", "beta", "share" }, .n_rates = 1, .fill = fill, .defines = defines,
+    .slots = { "m" }, .scalars = { "lr", "beta", "damped" }, .n_rates = 1, .fill = fill, .defines = defines,
     .momentum = "beta",
 };

@@ -6,21 +6,35 @@
 
 #include <syncline/optim.h>
 
+/* A step as its scalars see it. */
+typedef struct syn_optim_step {
+    int64_t t;           /* from 1 */
+    double lr, momentum; /* scheduled; the option `momentum` where the schedule leaves it alone */
+    double last_lr;      /* of the step before; this step's in the first */
+    double product;      /* of impl->factor over the steps 1 to t */
+} syn_optim_step;
+
 /* What src/optim/NAME.c defines, as syn_optim_NAME. The update itself is cl/optim/NAME.cl: statements
- * over w, g, the slots and the scalars by name, for vectors and scalars alike. */
+ * over w, g, the slots and the scalars by name, for vectors and scalars alike; `element` is their type,
+ * and numbers are cast to it. With `setup` the file has two parts, "#if SETUP .. #else .. #endif": the first
+ * runs once a tile on scalars alone and may change them. With `norms` the statements also set u, and the
+ * setup has w_norm and u_norm, the 2-norms of w and u over the tile's parameter. */
 typedef struct syn_optim_impl {
     const char *slots[SYN_MAX_SLOTS];
     const char *scalars[SYN_MAX_SCALARS]; /* in the order of `fill` */
     int n_rates;                          /* the first so many are multiples of the learning rate */
-    /* Scalars of step t (from 1), given the scheduled rate and momentum (the option `momentum` when
-     * the schedule leaves it alone). */
-    void (*fill)(const void *opts, int64_t t, double lr, double momentum, double *scalar);
-    /* Slots in use under these options; NULL: all. */
-    int (*n_slots)(const void *opts);
+    void (*fill)(const void *opts, const syn_optim_step *at, double *scalar);
+    /* What step t puts into syn_optim_step.product; NULL: nothing. */
+    double (*factor)(const void *opts, int64_t t, double momentum);
+    /* Whether a slot is in use under these options; NULL: all are. */
+    bool (*uses)(const void *opts, int slot);
     /* "#define AMSGRAD 1" lines, NULL: none. */
     void (*defines)(const void *opts, syn_text *t);
+    bool setup, norms;
     const char *momentum;  /* option that schedules may drive, or NULL */
-    const char *update;    /* the statements, of registered optimizers; NULL: in cl/optim/ */
+    const char *decoupled, *coupled; /* option that is a decay of the frame's, or NULL */
+    const char *source;    /* cl/optim/ has the statements under this name; NULL: the row's */
+    const char *update;    /* the statements, of registered optimizers */
 } syn_optim_impl;
 
 #define SYN_ROW(name, doc) extern const syn_optim_impl syn_optim_##name;
@@ -41,15 +55,27 @@ const syn_optim_impl *syn_optim_impl_of(const syn_def *def);
 typedef struct syn_optim_use {
     syn_optim spec;
     const syn_optim_impl *impl;
+    const char *slot[SYN_MAX_SLOTS]; /* those in use */
     int n_slots, n_scalars;
     double lr, momentum; /* the options; momentum NAN where there is none */
+    double decoupled, coupled; /* decay of its own */
+    int64_t known;       /* steps that the next two have seen */
+    double last_lr, product;
 } syn_optim_use;
 syn_status syn_optim_prepare(const syn_optim *spec, syn_preset preset, syn_optim_use *use);
-void syn_optim_scalars(const syn_optim_use *use, int64_t t, double lr, double momentum, double *out);
+
+/* Scalars of step t, asked for in order. Elsewhere syn_optim_reach goes first: it lets `use` see the
+ * steps before t, as `schedule` has them, so that a resumed run has the very numbers of one that never stopped. */
+void syn_optim_scalars(syn_optim_use *use, int64_t t, double lr, double momentum, double *out);
+typedef syn_status (*syn_schedule_fn)(void *user, int64_t t, double *lr, double *momentum); /* t from 1 */
+syn_status syn_optim_reach(syn_optim_use *use, int64_t t, syn_schedule_fn schedule, void *user);
 
 /* The update kernel's text: "update" over tiles, inside the frame of cl/base/update.cl. snippet: the text
- * of cl/optim/NAME.cl, or NULL for registered optimizers. ema: slot of the moving average, -1: none.
+ * of the file in cl/optim/, or NULL for registered optimizers. ema: slot of the moving average, -1: none.
  * malloc'd; NULL without memory. */
 char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool cpu);
+/* With impl->norms, the kernel in front of it: "trust" over parts (as op/norm.cl), which sums the squares of w
+ * and u. */
+char *syn_optim_trust_text(const syn_optim_use *use, const char *snippet, bool cpu);
 
 #endif

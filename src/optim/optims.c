@@ -144,21 +144,49 @@ syn_status syn_optim_prepare(const syn_optim *spec, syn_preset preset, syn_optim
     use->impl = syn_optim_impl_of(use->spec.def);
     if (!use->impl) return syn_fail(SYN_E_ARGUMENT, "%s is no optimizer", use->spec.def->name);
     while (use->n_scalars < SYN_MAX_SCALARS && use->impl->scalars[use->n_scalars]) use->n_scalars++;
-    if (use->impl->n_slots) use->n_slots = use->impl->n_slots(use->spec.u.opts);
-    else
-        while (use->n_slots < SYN_MAX_SLOTS && use->impl->slots[use->n_slots]) use->n_slots++;
+    for (int k = 0; k < SYN_MAX_SLOTS && use->impl->slots[k]; k++)
+        if (!use->impl->uses || use->impl->uses(use->spec.u.opts, k))
+            use->slot[use->n_slots++] = use->impl->slots[k];
     use->lr = option_value(&use->spec, "lr");
     use->momentum = option_value(&use->spec, use->impl->momentum);
+    if (use->impl->decoupled) use->decoupled = option_value(&use->spec, use->impl->decoupled);
+    if (use->impl->coupled) use->coupled = option_value(&use->spec, use->impl->coupled);
+    use->product = 1;
     return SYN_OK;
 }
 
-void syn_optim_scalars(const syn_optim_use *use, int64_t t, double lr, double momentum, double *out) {
-    if (use->impl->fill) {
-        use->impl->fill(use->spec.u.opts, t, lr, isnan(momentum) ? use->momentum : momentum, out);
+/* Step t behind the ones known. */
+static void learn(syn_optim_use *use, int64_t t, double lr, double momentum) {
+    if (use->impl->factor) use->product *= use->impl->factor(use->spec.u.opts, t, momentum);
+    use->last_lr = lr;
+    use->known = t;
+}
+
+void syn_optim_scalars(syn_optim_use *use, int64_t t, double lr, double momentum, double *out) {
+    const registered_optim *o = use->impl->fill ? NULL : registered_of(use->spec.def);
+    if (o) {
+        memcpy(out, o->value, sizeof o->value);
+        out[0] = lr;
+        out[1] = (double)t;
         return;
     }
-    const registered_optim *o = registered_of(use->spec.def);
-    memcpy(out, o->value, sizeof o->value);
-    out[0] = lr;
-    out[1] = (double)t;
+    syn_optim_step at = { .t = t, .lr = lr, .momentum = isnan(momentum) ? use->momentum : momentum };
+    at.last_lr = t == 1 ? lr : use->last_lr;
+    learn(use, t, lr, at.momentum);
+    at.product = use->product;
+    use->impl->fill(use->spec.u.opts, &at, out);
+}
+
+syn_status syn_optim_reach(syn_optim_use *use, int64_t t, syn_schedule_fn schedule, void *user) {
+    if (use->known == t - 1) return SYN_OK;
+    use->known = 0;
+    use->product = 1;
+    for (int64_t i = use->impl->factor ? 1 : t - 1; i > 0 && i < t; i++) {
+        double lr, momentum;
+        if (use->product == 0) i = t - 1; /* it stays 0 */
+        SYN_TRY(schedule(user, i, &lr, &momentum));
+        learn(use, i, lr, isnan(momentum) ? use->momentum : momentum);
+    }
+    use->known = t - 1;
+    return SYN_OK;
 }

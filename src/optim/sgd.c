@@ -1,10 +1,8 @@
 #include "optim/optim.h"
 
-static void fill(const void *opts, int64_t t, double lr, double momentum, double *s) {
+static void fill(const void *opts, const syn_optim_step *at, double *s) {
     (void)opts;
-    (void)t;
-    (void)momentum;
-    s[0] = lr;
+    s[0] = at->lr;
 }
 
 const syn_optim_impl syn_optim_sgd = { .scalars = { "lr" }, .n_rates = 1, .fill = fill };

@@ -1,22 +1,84 @@
 /* Writes the update kernel: one launch for the whole model. A work-item (CPU) or a work-group (GPU) takes
  * one tile; the frame of cl/base/update.cl stands around the optimizer's statements, which are put in
- * twice, over vectors and over scalars. */
+ * twice, over vectors and over scalars. Optimizers that need norms have the trust kernel in front, which
+ * runs the same statements and stores nothing but sums of squares.
+ *
+ * The frame's names (share, decay, l1 ..) and the optimizer's stand in nested blocks, so that both may use any. */
 #include "optim/optim.h"
 
-static void write_pass(const syn_optim_use *use, syn_text *t, const char *body, int ema, bool vector) {
-    const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
-    const char *store = vector ? "VSTORE" : "STORE";
-    syn_text_add(t, "%s w = %s(params, at), g = %s(grads, gat);\n", type, load, load);
-    for (int k = 0; k < use->n_slots; k++)
-        syn_text_add(t, "%s %s = %s(slots + (size_t)%d * slot_length, gat);\n", type,
-                     use->impl->slots[k], load, k);
-    syn_text_add(t, "PREPARE(%s, w, g)\nFINISH(%s, w, g)\n%s\n%s(w, params, at);\n", type, type, body, store);
-    for (int k = 0; k < use->n_slots; k++)
-        syn_text_add(t, "%s(%s, slots + (size_t)%d * slot_length, gat);\n", store, use->impl->slots[k], k);
-    if (ema >= 0)
+typedef struct writer {
+    syn_text t;
+    const syn_optim_use *use;
+    const char *body;
+    int ema;
+    bool trust; /* sums instead of stores */
+} writer;
+
+static void write_scalars(writer *w, const char *type, const char *qualifier) {
+    for (int k = 0; k < w->use->n_scalars; k++)
+        syn_text_add(&w->t, "%s%s %s = (%s)(s%d); ", qualifier, type, w->use->impl->scalars[k], type, k);
+    syn_text_add(&w->t, "\n");
+}
+
+static void write_stores(writer *w, const char *load, const char *store) {
+    syn_text *t = &w->t;
+    syn_text_add(t, "%s(w, params, at);\n", store);
+    for (int k = 0; k < w->use->n_slots; k++)
+        syn_text_add(t, "%s(%s, slots + (size_t)%d * slot_length, gat);\n", store, w->use->slot[k], k);
+    if (w->ema >= 0)
         syn_text_add(t, "__global real *average = slots + (size_t)%d * slot_length;\n"
                         "%s(ema_kept * %s(average, gat) + (1 - ema_kept) * w, average, gat);\n",
-                     ema, store, load);
+                     w->ema, store, load);
+}
+
+/* One element, or one vector of them. */
+static void write_pass(writer *w, bool vector) {
+    const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
+    syn_text *t = &w->t;
+    syn_text_add(t, "typedef %s element;\nconst int at = first + i, gat = gfirst + i;\n"
+                    "element w = %s(params, at), g = %s(grads, gat);\n", type, load, load);
+    for (int k = 0; k < w->use->n_slots; k++)
+        syn_text_add(t, "element %s = %s(slots + (size_t)%d * slot_length, gat);\n", w->use->slot[k], load, k);
+    syn_text_add(t, "PREPARE(element, w, g)\nFINISH(element, w, g)\n");
+    if (w->use->impl->norms) syn_text_add(t, "element u = 0;\n");
+    if (w->trust) syn_text_add(t, "w_sum%s += w * w;\n", vector ? "s" : "");
+    syn_text_add(t, "{\n");
+    write_scalars(w, "element", "const ");
+    syn_text_typed(t, w->body, "element");
+    syn_text_add(t, "\n}\n");
+    if (w->trust) syn_text_add(t, "u_sum%s += u * u;\n", vector ? "s" : "");
+    else write_stores(w, load, vector ? "VSTORE" : "STORE");
+}
+
+/* The elements of a tile. */
+static void write_loops(writer *w, bool cpu) {
+    syn_text *t = &w->t;
+    if (w->use->impl->setup) syn_text_add(t, "#define SETUP 0\n");
+    syn_text_add(t, "int i = TILE_FROM;\n");
+    if (cpu) {
+        syn_text_add(t, "for (; i + SYN_VEC <= length; i += SYN_VEC) {\n");
+        write_pass(w, true);
+        syn_text_add(t, "}\n");
+    }
+    syn_text_add(t, "for (; i < length; i += TILE_STRIDE) {\n");
+    write_pass(w, false);
+    syn_text_add(t, "}\n");
+    if (w->use->impl->setup) syn_text_add(t, "#undef SETUP\n");
+}
+
+static void load_scalars(writer *w) {
+    for (int k = 0; k < w->use->n_scalars; k++)
+        syn_text_add(&w->t, "real s%d = LOAD(row, FRAME_SCALARS + %d)%s;\n", k, k,
+                     k < w->use->impl->n_rates ? " * lr_factor" : "");
+}
+
+static void write_setup(writer *w) {
+    syn_text_add(&w->t, "#define SETUP 1\n{\n");
+    write_scalars(w, "real", "");
+    syn_text_typed(&w->t, w->body, "real");
+    for (int k = 0; k < w->use->n_scalars; k++)
+        syn_text_add(&w->t, "%ss%d = %s;", k ? " " : "\n", k, w->use->impl->scalars[k]);
+    syn_text_add(&w->t, "\n}\n#undef SETUP\n");
 }
 
 /* What `defines` defined goes again: each line is "#define NAME value". */
@@ -35,31 +97,58 @@ static void write_undefs(const syn_optim_use *use, syn_text *t) {
     syn_text_free(&d);
 }
 
+static char *finish(writer *w) {
+    if (w->use->impl->defines) write_undefs(w->use, &w->t);
+    if (w->t.failed) syn_text_free(&w->t);
+    return w->t.s;
+}
+
 char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool cpu) {
-    syn_text t = { 0 };
-    const char *body = use->impl->update ? use->impl->update : snippet;
-    if (use->impl->defines) use->impl->defines(use->spec.u.opts, &t);
-    syn_text_add(&t, "KERNEL(update)(__global real *params, __global const real *grads,\n"
-                     "__global real *slots, __global const int4 *tiles, __global const real *table,\n"
-                     "__global const real *factors, __global const real *norms,\n"
-                     "__global const real *metrics, __global uint *ctl, const int n_tiles,\n"
-                     "const int slot_length) {\n"
-                     "UPDATE_BEGIN\n");
-    for (int k = 0; k < use->n_scalars; k++)
-        syn_text_add(&t, "const real %s = LOAD(row, FRAME_SCALARS + %d)%s;\n", use->impl->scalars[k], k,
-                     k < use->impl->n_rates ? " * lr_factor" : "");
-    if (cpu) {
-        syn_text_add(&t, "int i = 0;\nfor (; i + SYN_VEC <= length; i += SYN_VEC) {\n"
-                         "const int at = first + i, gat = gfirst + i;\n");
-        write_pass(use, &t, body, ema, true);
-        syn_text_add(&t, "}\nfor (; i < length; i++) {\n");
-    } else {
-        syn_text_add(&t, "for (int i = (int)get_local_id(0); i < length; i += (int)get_local_size(0)) {\n");
-    }
-    syn_text_add(&t, "const int at = first + i, gat = gfirst + i;\n");
-    write_pass(use, &t, body, ema, false);
-    syn_text_add(&t, "}\n}\n");
-    if (use->impl->defines) write_undefs(use, &t);
-    if (t.failed) syn_text_free(&t);
-    return t.s;
+    writer w = { .use = use, .body = use->impl->update ? use->impl->update : snippet, .ema = ema };
+    syn_text *t = &w.t;
+    if (use->impl->defines) use->impl->defines(use->spec.u.opts, t);
+    syn_text_add(t, "KERNEL(update)(__global real *params, __global const real *grads,\n"
+                    "__global real *slots, __global const int4 *tiles, __global const real *table,\n"
+                    "__global const real *factors, __global const real *norms,\n"
+                    "__global const real *metrics, __global uint *ctl,\n%sconst int n_tiles,\n"
+                    "const int slot_length%s) {\n"
+                    "UPDATE_BEGIN\n",
+                 use->impl->norms ? "__global const int4 *ranges, __global const real *trusts, " : "",
+                 use->impl->norms ? ", const int n_parts" : "");
+    if (use->impl->norms) syn_text_add(t, "UPDATE_NORMS\n");
+    load_scalars(&w);
+    if (use->impl->setup) write_setup(&w);
+    write_loops(&w, cpu);
+    syn_text_add(t, "}\n");
+    return finish(&w);
+}
+
+char *syn_optim_trust_text(const syn_optim_use *use, const char *snippet, bool cpu) {
+    writer w = { .use = use, .body = snippet, .ema = -1, .trust = true };
+    syn_text *t = &w.t;
+    if (use->impl->defines) use->impl->defines(use->spec.u.opts, t);
+    syn_text_add(t, "KERNEL(trust)(__global const real *params, __global const real *grads,\n"
+                    "__global const real *slots, __global const int4 *tiles, __global const int4 *parts,\n"
+                    "__global const real *table, __global const real *factors, __global const real *norms,\n"
+                    "__global const real *metrics, __global uint *ctl, __global real *trusts,\n"
+                    "const int n_parts, const int slot_length) {\n"
+                    "if (CTL_LATCH(ctl) || CTL_SKIP(ctl)) return;\n"
+                    "const int number = TILE_NUMBER;\nconst int4 part = parts[number];\n"
+                    "real w_sum = 0, u_sum = 0;\n%s"
+                    "for (int k = part.x; k < part.x + part.y; k++) {\n"
+                    "const int4 tile = tiles[k];\nUPDATE_TILE(tile)\n",
+                 cpu ? "realv w_sums = 0, u_sums = 0;\n" : "");
+    load_scalars(&w);
+    write_loops(&w, cpu);
+    syn_text_add(t, "}\n");
+    if (cpu)
+        syn_text_add(t, "w_sum += row_sum(w_sums); u_sum += row_sum(u_sums);\n");
+    else
+        syn_text_add(t, "__local real w_part[NORM_GROUP], u_part[NORM_GROUP];\n"
+                        "const int lane = (int)get_local_id(0);\n"
+                        "w_part[lane] = w_sum; u_part[lane] = u_sum;\nbarrier(CLK_LOCAL_MEM_FENCE);\n"
+                        "if (lane) return;\n"
+                        "for (int k = 1; k < NORM_GROUP; k++) { w_sum += w_part[k]; u_sum += u_part[k]; }\n");
+    syn_text_add(t, "STORE(w_sum, trusts, number); STORE(u_sum, trusts, n_parts + number);\n}\n");
+    return finish(&w);
 }

@@ -61,7 +61,7 @@ syn_status syn_machinery_layout(syn_plan *plan) {
         plan->n_trained++;
         plan->n_tiles += (int)syn_ceil_div(s->count[p], SYN_TILE);
     }
-    if (!plan->n_trained)
+    if (!plan->n_trained && s->n_params) /* a net without parameters still has a loss and gradients */
         return syn_fail(SYN_E_ARGUMENT, "nothing is trained: the loss reads no parameter that is trainable");
     plan->tile = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->tile);
     if (!plan->tile) return syn_no_memory((size_t)plan->n_tiles * 16);
@@ -94,6 +94,7 @@ static syn_status append(syn_list *l, syn_call *c, syn_text *defs) {
         return syn_no_memory(256);
     }
     c->defs = defs->s;
+    c->apart = true;
     return syn_list_append(l, c);
 }
 
@@ -134,16 +135,32 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
 
 static int ema_slot(const syn_plan *plan) { return plan->frame.ema > 0 ? plan->optim.n_slots : -1; }
 
+static syn_status snippet_of(const syn_plan *plan, char **snippet) {
+    const syn_optim_use *use = &plan->optim;
+    *snippet = NULL;
+    if (use->impl->update) return SYN_OK;
+    char *path = syn_format("optim/%s.cl", use->impl->source ? use->impl->source : use->spec.def->name);
+    syn_status status = path ? syn_cl_text(path, snippet) : syn_no_memory(64);
+    free(path);
+    return status;
+}
+
+static void blocks_of(syn_call *c, const syn_block *block, int n, syn_block written) {
+    for (int i = 0; i < n; i++)
+        syn_call_arg(c, syn_block_arg(block[i], block[i] == written || block[i] == SYN_BLOCK_SLOTS ||
+                                                    block[i] == SYN_BLOCK_CONTROL));
+}
+
 static syn_status update(const syn_plan *plan, syn_list *l) {
-    char *snippet = NULL;
-    if (!plan->optim.impl->update) {
-        char *path = syn_format("optim/%s.cl", plan->optim.spec.def->name);
-        syn_status status = path ? syn_cl_text(path, &snippet) : syn_no_memory(64);
-        free(path);
-        SYN_TRY(status);
-    }
+    static const syn_block block[] = {
+        SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_SLOTS, SYN_BLOCK_TILES, SYN_BLOCK_SCALARS,
+        SYN_BLOCK_FACTORS, SYN_BLOCK_NORMS, SYN_BLOCK_METRICS, SYN_BLOCK_CONTROL, SYN_BLOCK_RANGES,
+        SYN_BLOCK_TRUST };
+    char *snippet;
+    SYN_TRY(snippet_of(plan, &snippet));
     syn_text defs = { 0 };
     frame_defs(plan, &defs);
+    bool norms = plan->optim.impl->norms;
     syn_call c = { .text = syn_optim_text(&plan->optim, snippet, ema_slot(plan), on_cpu(plan)),
                    .entry = "update", .dims = 1 };
     free(snippet);
@@ -151,20 +168,39 @@ static syn_status update(const syn_plan *plan, syn_list *l) {
         syn_text_free(&defs);
         return syn_no_memory(4096);
     }
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARAMS, true));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SUMS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SLOTS, true));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_TILES, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_FACTORS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_NORMS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, false));
-    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
+    blocks_of(&c, block, (int)SYN_COUNT(block) - (norms ? 0 : 2), SYN_BLOCK_PARAMS);
     syn_call_arg(&c, syn_int(plan->n_tiles));
     syn_call_arg(&c, syn_int(plan->grad_length));
+    if (norms) syn_call_arg(&c, syn_int(plan->n_parts));
     c.local[0] = on_cpu(plan) ? 1 : 128;
     c.global[0] = (size_t)plan->n_tiles * c.local[0];
     c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (3 + 2.0 * syn_plan_slots(plan));
+    return append(l, &c, &defs);
+}
+
+/* In front of the update, of optimizers that need norms of weights and updates. */
+static syn_status trust(const syn_plan *plan, syn_list *l) {
+    static const syn_block block[] = {
+        SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_SLOTS, SYN_BLOCK_TILES, SYN_BLOCK_PARTS,
+        SYN_BLOCK_SCALARS, SYN_BLOCK_FACTORS, SYN_BLOCK_NORMS, SYN_BLOCK_METRICS, SYN_BLOCK_CONTROL,
+        SYN_BLOCK_TRUST };
+    char *snippet;
+    SYN_TRY(snippet_of(plan, &snippet));
+    syn_text defs = { 0 };
+    frame_defs(plan, &defs);
+    syn_text_add(&defs, "#define NORM_GROUP %d\n", SYN_NORM_GROUP);
+    syn_call c = { .text = syn_optim_trust_text(&plan->optim, snippet, on_cpu(plan)), .entry = "trust", .dims = 1 };
+    free(snippet);
+    if (!c.text) {
+        syn_text_free(&defs);
+        return syn_no_memory(4096);
+    }
+    blocks_of(&c, block, SYN_COUNT(block), SYN_BLOCK_TRUST);
+    syn_call_arg(&c, syn_int(plan->n_parts));
+    syn_call_arg(&c, syn_int(plan->grad_length));
+    c.local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
+    c.global[0] = (size_t)plan->n_parts * c.local[0];
+    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (2.0 + plan->optim.n_slots);
     return append(l, &c, &defs);
 }
 
@@ -202,14 +238,15 @@ static syn_status accumulate(const syn_plan *plan, syn_list *l) {
 
 /* In the order of SYN_ITEM_SUM and so on (plan.h). */
 syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *l) {
-    if (mode == SYN_MODE_INFER) return SYN_OK;
+    if (mode == SYN_MODE_INFER || mode == SYN_MODE_PASSES) return SYN_OK;
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM));
-    if (mode == SYN_MODE_EVAL) return SYN_OK;
+    if (mode != SYN_MODE_TRAIN) return SYN_OK;
     SYN_TRY(tally(plan, l, SYN_TALLY_ADVANCE));
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
     SYN_TRY(update(plan, l));
     SYN_TRY(norm(plan, l));
-    return accumulate(plan, l);
+    SYN_TRY(accumulate(plan, l));
+    return plan->optim.impl->norms ? trust(plan, l) : SYN_OK;
 }
 
 /* ---- blocks ---- */
@@ -224,7 +261,7 @@ int64_t syn_machinery_bytes(const syn_plan *plan) {
     if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
     return bytes + (plan->n_tiles + plan->n_parts + n) * INTS_OF_PLACE * 4 +
            (SYN_SCALAR_ROWS * (SYN_FRAME_SCALARS + plan->optim.n_scalars) + n * SYN_FACTORS + n +
-            2 * plan->n_parts) * real;
+            2 * plan->n_parts * (plan->optim.impl->norms ? 2 : 1)) * real;
 }
 
 static syn_status ints(syn_plan *plan, syn_block b, const int32_t *from, int64_t n, const char *what) {
@@ -261,6 +298,8 @@ syn_status syn_machinery_allocate(syn_plan *plan) {
     SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_FACTORS], plan->dtype, 0, plan->factor[0], n * SYN_FACTORS));
     SYN_TRY(zeros(plan, SYN_BLOCK_NORMS, n * real, "norms"));
     SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, 2 * plan->n_parts * real, "partial norms"));
+    if (plan->optim.impl->norms)
+        SYN_TRY(zeros(plan, SYN_BLOCK_TRUST, 2 * plan->n_parts * real, "norms of weights and updates"));
     SYN_TRY(ints(plan, SYN_BLOCK_TILES, plan->tile, plan->n_tiles * INTS_OF_PLACE, "the tiles"));
     SYN_TRY(ints(plan, SYN_BLOCK_PARTS, plan->part, plan->n_parts * INTS_OF_PLACE, "the parts"));
     SYN_TRY(ints(plan, SYN_BLOCK_RANGES, plan->range, n * INTS_OF_PLACE, "the ranges"));

@@ -1,0 +1,6 @@
+s += start + g * g;
+#if INSIDE
+w -= lr * g / sqrt(s + eps);
+#else
+w -= lr * g / (sqrt(s) + eps);
+#endif

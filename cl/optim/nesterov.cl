@@ -1,0 +1,7 @@
+#if LR_IN_BUFFER
+m = beta * m - lr * g;
+w += beta * m - lr * g;
+#else
+m = beta * m + g;
+w -= lr * (g + beta * m);
+#endif

@@ -1,0 +1,17 @@
+#include "optim/optim.h"
+
+static void fill(const void *opts, const syn_optim_step *at, double *s) {
+    (void)opts;
+    s[0] = at->lr;
+    s[1] = at->momentum;
+}
+
+static void defines(const void *opts, syn_text *t) {
+    const syn_nesterov_opts *o = opts;
+    syn_text_add(t, "#define LR_IN_BUFFER %d\n", o->lr_in_buffer == SYN_YES);
+}
+
+const syn_optim_impl syn_optim_nesterov = {
+    .slots = { "m" }, .scalars = { "lr", "beta" }, .n_rates = 1, .fill = fill, .defines = defines,
+    .momentum = "beta",
+};
