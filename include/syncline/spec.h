@@ -21,6 +21,23 @@ typedef struct syn_spec {
     } u;
 } syn_spec;
 
+/* Options that are lists: of numbers, SYN_NUMBERS(50, 120), or of specs, SYN_SPECS(a, b). A spec keeps
+ * copies of them, for the life of the process, so that it stays a plain value. */
+typedef struct syn_numbers {
+    int n;
+    const double *v;
+} syn_numbers;
+typedef struct syn_specs {
+    int n;
+    const syn_spec *spec;
+} syn_specs;
+#define SYN_NUMBERS(...)                                                                           \
+    ((syn_numbers){ .n = (int)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)),                \
+                    .v = (const double[]){ __VA_ARGS__ } })
+#define SYN_SPECS(...)                                                                             \
+    ((syn_specs){ .n = (int)(sizeof((syn_spec[]){ __VA_ARGS__ }) / sizeof(syn_spec)),              \
+                  .spec = (const syn_spec[]){ __VA_ARGS__ } })
+
 typedef syn_spec syn_optim;
 typedef syn_spec syn_schedule;
 typedef syn_spec syn_init;

@@ -29,6 +29,9 @@ typedef struct syn_text {
 void syn_text_add(syn_text *t, const char *fmt, ...) SYN_PRINTF(2, 3);
 void syn_text_addv(syn_text *t, const char *fmt, va_list ap);
 void syn_text_put(syn_text *t, const char *s, size_t len);
+/* OpenCL C with every number cast to the type, so that `x > 0 ? 1 : 0` is a vector of reals where x is:
+ * OpenCL would make it one of ints. Preprocessor lines stay as they are. */
+void syn_text_typed(syn_text *t, const char *code, const char *type);
 const char *syn_text_str(const syn_text *t); /* never NULL */
 syn_status syn_text_status(const syn_text *t);
 void syn_text_free(syn_text *t);

@@ -40,6 +40,7 @@ typedef enum syn_block {
     SYN_BLOCK_RANGES,  /* per parameter: (first part, parts, 0, 0) */
     SYN_BLOCK_PARTIAL, /* partial norms, then partial penalties */
     SYN_BLOCK_NORMS,   /* clipping factor of each parameter */
+    SYN_BLOCK_TRUST,   /* partial sums of squares of weights, then of updates */
     SYN_BLOCK_SHIFT,   /* standardisation: per-feature mean */
     SYN_BLOCK_SCALE,   /* standardisation: per-feature 1/deviation */
     SYN_BLOCKS
@@ -65,6 +66,7 @@ typedef struct syn_call {
     int dims;
     size_t global[3], local[3]; /* local all 0: the driver chooses */
     double flops, bytes;        /* for the plan's printing */
+    bool apart;                 /* in a program of its own kind: see src/plan/kernels.h */
 } syn_call;
 
 static inline void syn_call_arg(syn_call *c, syn_arg a) {

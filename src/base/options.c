@@ -130,6 +130,39 @@ static syn_status resolve_init(const syn_option *o, syn_spec *v, int preset, con
     return status;
 }
 
+static syn_status resolve_list(const syn_option *o, const syn_numbers *v, const char *where) {
+    if (v->n < 0) return syn_no_memory(sizeof *v->v); /* syn_spec_set found none */
+    for (int i = 0; i < v->n; i++) SYN_TRY(syn_option_check(o, v->v[i], NULL, where));
+    return SYN_OK;
+}
+
+/* The list may be shared with other specs: a copy is resolved. */
+static syn_status resolve_specs(const syn_option *o, syn_specs *v, int preset, const char *where) {
+    if (v->n == 0) return SYN_OK;
+    if (v->n < 0) return syn_no_memory(sizeof *v->spec);
+    syn_spec *copy = malloc((size_t)v->n * sizeof *copy);
+    if (!copy) return syn_no_memory((size_t)v->n * sizeof *copy);
+    memcpy(copy, v->spec, (size_t)v->n * sizeof *copy);
+    syn_status status = SYN_OK;
+    for (int i = 0; i < v->n && status == SYN_OK; i++) {
+        const syn_def *def = copy[i].def;
+        if (!def) {
+            status = syn_fail(SYN_E_ARGUMENT, "%s: %s: part %d is empty", where, o->name, i + 1);
+            break;
+        }
+        char *inner = syn_format("%s: %s: %s", where, o->name, def->name);
+        status = inner ? syn_options_resolve(def, copy[i].u.opts, (syn_preset)(preset + 1), inner)
+                       : syn_no_memory(strlen(where));
+        free(inner);
+    }
+    if (status == SYN_OK) {
+        v->spec = syn_intern_bytes(copy, (size_t)v->n * sizeof *copy);
+        if (!v->spec) status = SYN_E_MEMORY;
+    }
+    free(copy);
+    return status;
+}
+
 static syn_status resolve_option(const syn_option *o, void *opts, int preset, const char *where) {
     void *v = field(o, opts);
     switch (o->kind) {
@@ -137,6 +170,8 @@ static syn_status resolve_option(const syn_option *o, void *opts, int preset, co
     case SYN_OPTION_INT:
     case SYN_OPTION_CHOICE: return resolve_int(o, v, preset, where);
     case SYN_OPTION_INIT: return resolve_init(o, v, preset, where);
+    case SYN_OPTION_LIST: return resolve_list(o, v, where);
+    case SYN_OPTION_SPECS: return resolve_specs(o, v, preset, where);
     case SYN_OPTION_FLAG:
     case SYN_OPTION_TEXT: return SYN_OK;
     }
@@ -186,35 +221,49 @@ void syn_spec_set(syn_spec *spec, const syn_def *def, const void *opts) {
     if (!opts) return;
     size_t size = def->size < sizeof spec->u.opts ? def->size : sizeof spec->u.opts;
     memcpy(spec->u.opts, opts, size);
+    for (int i = 0; i < def->n_options; i++) {
+        const syn_option *o = &def->option[i];
+        if (o->kind == SYN_OPTION_LIST) {
+            syn_numbers *v = field(o, spec->u.opts);
+            if (v->n > 0) v->v = syn_intern_bytes(v->v, (size_t)v->n * sizeof *v->v);
+            if (v->n > 0 && !v->v) v->n = -1; /* resolving reports it */
+        } else if (o->kind == SYN_OPTION_SPECS) {
+            syn_specs *v = field(o, spec->u.opts);
+            if (v->n > 0) v->spec = syn_intern_bytes(v->spec, (size_t)v->n * sizeof *v->spec);
+            if (v->n > 0 && !v->spec) v->n = -1;
+        }
+    }
 }
 
-/* ---- interned text ---- */
+/* ---- interned text and lists ---- */
 
 typedef struct entry {
     struct entry *next;
-    char text[];
+    size_t size;
+    double data[]; /* aligned for whatever lists hold */
 } entry;
 
-const char *syn_intern(const char *s) {
+const void *syn_intern_bytes(const void *data, size_t size) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static entry *bucket[256];
-    if (!s) return NULL;
     unsigned h = 2166136261u;
-    for (const char *c = s; *c; c++) h = (h ^ (unsigned char)*c) * 16777619u;
+    for (size_t i = 0; i < size; i++) h = (h ^ ((const unsigned char *)data)[i]) * 16777619u;
     pthread_mutex_lock(&lock);
     entry **head = &bucket[h % SYN_COUNT(bucket)], *e = *head;
-    while (e && strcmp(e->text, s)) e = e->next;
+    while (e && (e->size != size || memcmp(e->data, data, size))) e = e->next;
     if (!e) {
-        size_t size = strlen(s) + 1;
         e = malloc(sizeof *e + size);
         if (e) {
-            memcpy(e->text, s, size);
+            e->size = size;
+            memcpy(e->data, data, size);
             e->next = *head;
             *head = e;
         }
     }
     pthread_mutex_unlock(&lock);
-    if (e) return e->text;
-    syn_no_memory(strlen(s));
+    if (e) return e->data;
+    syn_no_memory(size);
     return NULL;
 }
+
+const char *syn_intern(const char *s) { return s ? syn_intern_bytes(s, strlen(s) + 1) : NULL; }

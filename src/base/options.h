@@ -14,7 +14,9 @@ typedef enum syn_option_kind {
     SYN_OPTION_FLAG,   /* bool */
     SYN_OPTION_CHOICE, /* int, 1.. in the order of `choices` ("a|b|c") */
     SYN_OPTION_TEXT,   /* const char * */
-    SYN_OPTION_INIT    /* syn_init; defaults are names of rows of `table`, in text_def */
+    SYN_OPTION_INIT,   /* syn_init; defaults are names of rows of `table`, in text_def */
+    SYN_OPTION_LIST,   /* syn_numbers, each in lo to hi; empty by default */
+    SYN_OPTION_SPECS   /* syn_specs, of rows of `table`; empty by default */
 } syn_option_kind;
 
 typedef struct syn_option {
@@ -26,7 +28,7 @@ typedef struct syn_option {
     const char *choices;
     const char *doc;
     size_t offset;
-    const struct syn_table *(*table)(void); /* INIT: the table its specs come from */
+    const struct syn_table *(*table)(void); /* INIT, SPECS: the table they come from */
 } syn_option;
 
 /* The head of every table row that has options. */
@@ -61,7 +63,7 @@ const syn_def *syn_table_find(const syn_table *t, const char *name); /* NULL and
 /* A spec from JSON: "adam" or { adam: { lr: 0.1 } }; and back. */
 syn_status syn_spec_read(const syn_table *t, syn_spec *spec, json_t *json, const char *where);
 json_t *syn_spec_write(const syn_spec *spec);
-void syn_spec_set(syn_spec *spec, const syn_def *def, const void *opts); /* opts NULL: zeros */
+void syn_spec_set(syn_spec *spec, const syn_def *def, const void *opts); /* opts NULL: zeros; copies lists */
 
 /* Where a JSON value stands in the user's file: "fashion.yaml:7:5: " put in front of option errors.
  * Set by the reader of experiment files for its thread; NULL clears it. The callback writes into buf. */
@@ -72,5 +74,7 @@ syn_status syn_fail_at(const json_t *at, syn_status status, const char *fmt, ...
 
 /* Text that lives as long as the process; equal texts share one copy. */
 const char *syn_intern(const char *s);
+/* Likewise for any bytes. */
+const void *syn_intern_bytes(const void *data, size_t size);
 
 #endif

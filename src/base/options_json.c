@@ -141,6 +141,46 @@ static syn_status read_init(const syn_option *o, syn_spec *out, json_t *v, const
     return status;
 }
 
+/* [50, 120], or a lone number. */
+static syn_status read_list(const syn_option *o, syn_numbers *out, json_t *v, const char *where) {
+    bool list = json_is_array(v);
+    size_t n = list ? json_array_size(v) : 1;
+    double *values = malloc((n + 1) * sizeof *values);
+    if (!values) return syn_no_memory(n * sizeof *values);
+    syn_status status = SYN_OK;
+    for (size_t i = 0; i < n && status == SYN_OK; i++) {
+        json_t *item = list ? json_array_get(v, i) : v;
+        values[i] = json_number_value(item);
+        status = json_is_number(item) ? syn_option_check(o, values[i], item, where)
+                                      : expects(item, where, o->name, "a list of numbers");
+    }
+    if (status == SYN_OK) {
+        *out = (syn_numbers){ .n = (int)n, .v = n ? syn_intern_bytes(values, n * sizeof *values) : NULL };
+        if (n && !out->v) status = SYN_E_MEMORY;
+    }
+    free(values);
+    return status;
+}
+
+static syn_status read_specs(const syn_option *o, syn_specs *out, json_t *v, const char *where) {
+    char what[96];
+    snprintf(what, sizeof what, "a list of %ss", o->table()->kind);
+    if (!json_is_array(v)) return expects(v, where, o->name, what);
+    size_t n = json_array_size(v);
+    syn_spec *specs = calloc(n + 1, sizeof *specs);
+    char *inner = syn_format("%s: %s", where, o->name);
+    syn_status status = specs && inner ? SYN_OK : syn_no_memory((n + 1) * sizeof *specs);
+    for (size_t i = 0; i < n && status == SYN_OK; i++)
+        status = syn_spec_read(o->table(), &specs[i], json_array_get(v, i), inner);
+    if (status == SYN_OK) {
+        *out = (syn_specs){ .n = (int)n, .spec = n ? syn_intern_bytes(specs, n * sizeof *specs) : NULL };
+        if (n && !out->spec) status = SYN_E_MEMORY;
+    }
+    free(specs);
+    free(inner);
+    return status;
+}
+
 static syn_status read_option(const syn_option *o, void *opts, json_t *v, const char *where) {
     void *to = field(o, opts);
     switch (o->kind) {
@@ -148,6 +188,8 @@ static syn_status read_option(const syn_option *o, void *opts, json_t *v, const 
     case SYN_OPTION_INT: return read_int(o, to, v, where);
     case SYN_OPTION_CHOICE: return read_choice(o, to, v, where);
     case SYN_OPTION_INIT: return read_init(o, to, v, where);
+    case SYN_OPTION_LIST: return read_list(o, to, v, where);
+    case SYN_OPTION_SPECS: return read_specs(o, to, v, where);
     case SYN_OPTION_FLAG:
         if (!json_is_boolean(v)) return expects(v, where, o->name, "yes or no");
         *(bool *)to = json_is_true(v);
@@ -252,6 +294,18 @@ static json_t *write_option(const syn_option *o, const void *opts) {
     case SYN_OPTION_INIT: {
         const syn_spec *v = from;
         return v->def ? syn_spec_write(v) : NULL;
+    }
+    case SYN_OPTION_LIST: {
+        const syn_numbers *v = from;
+        json_t *list = v->n > 0 ? json_array() : NULL;
+        for (int i = 0; i < v->n; i++) json_array_append_new(list, json_real(v->v[i]));
+        return list;
+    }
+    case SYN_OPTION_SPECS: {
+        const syn_specs *v = from;
+        json_t *list = v->n > 0 ? json_array() : NULL;
+        for (int i = 0; i < v->n; i++) json_array_append_new(list, syn_spec_write(&v->spec[i]));
+        return list;
     }
     }
     return NULL;

@@ -1,5 +1,6 @@
 #include "base/base.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,28 @@ void syn_text_add(syn_text *t, const char *fmt, ...) {
     va_start(ap, fmt);
     syn_text_addv(t, fmt, ap);
     va_end(ap);
+}
+
+void syn_text_typed(syn_text *t, const char *code, const char *type) {
+    bool line_start = true;
+    for (const char *c = code; *c;) {
+        size_t word = 0;
+        if (line_start && *c == '#') word = strcspn(c, "\n");
+        while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
+        bool number = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
+        line_start = *c == '\n';
+        if (number) {
+            char *end;
+            (void)strtod(c, &end);
+            syn_text_add(t, "((%s)(%.*s))", type, (int)(end - c), c);
+            c = end;
+        } else if (word) {
+            syn_text_put(t, c, word);
+            c += word;
+        } else {
+            syn_text_put(t, c++, 1);
+        }
+    }
 }
 
 const char *syn_text_str(const syn_text *t) { return t->s ? t->s : ""; }

@@ -1,127 +1,54 @@
-/* Learning-rate schedules: closed forms in double. */
+/* Learning-rate schedules: their table, and what all of them share: warm-up, units, lengths. The
+ * formulas are in the files beside this one. */
 #include "optim/schedule.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <string.h>
 
 #define SYN_ROW_PREFIX(name, suffix) syn_schedule_##name##suffix
 #define SYN_ROW_KIND "schedule"
+#define SYN_ROW_PARTS syn_schedules
 #include "base/rows_def.inc"
 #include <syncline/schedules.inc>
 #include <syncline/rows_end.inc>
 
-/* A schedule in a run. check says whether what it needs is given and how many steps it has values
- * for (0: any number); at evaluates it. */
-typedef struct run {
-    const void *opts; /* resolved */
-    double base_lr;
-    int64_t steps; /* of the run; 0: unknown */
-    int64_t total; /* of the schedule, by check */
-} run;
-typedef struct point {
-    double lr, momentum;
-} point;
-
-static syn_status check_constant(run *r) {
-    r->total = 0;
-    return SYN_OK;
-}
-static point at_constant(const run *r, int64_t t) {
-    (void)t;
-    return (point){ r->base_lr, NAN };
-}
-
-static syn_status check_exponential(run *r) {
-    const syn_schedule_exponential_opts *o = r->opts;
-    r->total = 0;
-    if (o->s > 0) return SYN_OK;
-    return syn_fail(SYN_E_ARGUMENT, "give s, the steps in which lr changes by the factor %g",
-                    o->factor);
-}
-static point at_exponential(const run *r, int64_t t) {
-    const syn_schedule_exponential_opts *o = r->opts;
-    double exponent = (double)t / o->s;
-    if (o->staircase) exponent = floor(exponent);
-    return (point){ r->base_lr * pow(o->factor, exponent), NAN };
-}
-
-static syn_status check_one_cycle(run *r) {
-    const syn_schedule_one_cycle_opts *o = r->opts;
-    r->total = o->steps > 0 ? o->steps : r->steps;
-    if (r->total > 0) return SYN_OK;
-    return syn_fail(SYN_E_ARGUMENT, "the length of the cycle is unknown: give steps here, or the "
-                                    "steps of the run to the plan");
-}
-
-static double between(int anneal, double from, double to, double share) {
-    if (anneal == SYN_LINEAR) return from + (to - from) * share;
-    return to + (from - to) / 2 * (1 + cos(3.14159265358979323846 * share));
-}
-
-/* As torch.optim.lr_scheduler.OneCycleLR: phases end at real numbers of steps, not whole ones. */
-static point at_one_cycle(const run *r, int64_t t) {
-    const syn_schedule_one_cycle_opts *o = r->opts;
-    double n = (double)r->total, step = (double)t;
-    double max = o->max > 0 ? o->max : r->base_lr;
-    double first = max / o->div, last = first / o->final_div;
-    double high = o->max_momentum, low = o->base_momentum;
-    const struct phase {
-        double end, lr[2], momentum[2];
-    } two[] = {
-        { o->pct * n - 1, { first, max }, { high, low } },
-        { n - 1, { max, last }, { low, high } },
-    }, three[] = {
-        { o->pct * n - 1, { first, max }, { high, low } },
-        { 2 * o->pct * n - 2, { max, first }, { low, high } },
-        { n - 1, { first, last }, { high, high } },
-    };
-    const struct phase *p = o->three_phase ? three : two;
-    const struct phase *final = o->three_phase ? &three[2] : &two[1];
-    double start = 0;
-    while (p < final && step > p->end) start = p++->end;
-    double share = p->end == start ? 1 : (step - start) / (p->end - start);
-    point at = { between(o->anneal, p->lr[0], p->lr[1], share), NAN };
-    if (o->cycle_momentum == SYN_YES)
-        at.momentum = between(o->anneal, p->momentum[0], p->momentum[1], share);
-    return at;
-}
-
-/* The table, in the order of schedules.inc. */
-#define SYN_ROW(name, doc) { syn_schedule_##name##_def, check_##name, at_##name },
-#define SYN_REAL(name, keras, torch, lo, hi, doc)
-#define SYN_INT(name, keras, torch, lo, hi, doc)
-#define SYN_FLAG(name, doc)
-#define SYN_CHOICE(name, keras, torch, choices, doc)
+#define SYN_REAL(...)
+#define SYN_INT(...)
+#define SYN_FLAG(...)
+#define SYN_CHOICE(...)
+#define SYN_LIST(...)
+#define SYN_PARTS(...)
 #define SYN_ROW_END(name)
-static const struct kind {
-    const syn_def *(*def)(void);
-    syn_status (*check)(run *r);
-    point (*at)(const run *r, int64_t t);
-} kinds[] = {
-#include <syncline/schedules.inc>
-};
-#include <syncline/rows_end.inc>
-
 #define SYN_ROW(name, doc)                                                                         \
     syn_schedule syn_schedule_##name(const syn_schedule_##name##_opts *opts) {                     \
         syn_schedule spec;                                                                         \
         syn_spec_set(&spec, syn_schedule_##name##_def(), opts);                                    \
         return spec;                                                                               \
     }
-#define SYN_REAL(name, keras, torch, lo, hi, doc)
-#define SYN_INT(name, keras, torch, lo, hi, doc)
-#define SYN_FLAG(name, doc)
-#define SYN_CHOICE(name, keras, torch, choices, doc)
-#define SYN_ROW_END(name)
 #include <syncline/schedules.inc>
+#undef SYN_ROW
+
+/* The table, in the order of schedules.inc; the offsets are those of the options all rows have. */
+#define SYN_ROW(name, doc)                                                                         \
+    { syn_schedule_##name##_def, &syn_schedule_##name##_kind,                                      \
+      offsetof(syn_schedule_##name##_opts, warmup),                                                \
+      offsetof(syn_schedule_##name##_opts, warmup_from), offsetof(syn_schedule_##name##_opts, per) },
+static const struct row {
+    const syn_def *(*def)(void);
+    const syn_schedule_kind *kind;
+    size_t warmup, warmup_from, per;
+} rows[] = {
+#include <syncline/schedules.inc>
+};
 #include <syncline/rows_end.inc>
 
-static const syn_def *defs[SYN_COUNT(kinds)];
-static const syn_table table = { .kind = "schedule", .row = defs, .n = (int)SYN_COUNT(kinds) };
+static const syn_def *defs[SYN_COUNT(rows)];
+static const syn_table table = { .kind = "schedule", .row = defs, .n = (int)SYN_COUNT(rows) };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void fill_table(void) {
-    for (size_t i = 0; i < SYN_COUNT(kinds); ++i) defs[i] = kinds[i].def();
+    for (size_t i = 0; i < SYN_COUNT(rows); ++i) defs[i] = rows[i].def();
 }
 
 const syn_table *syn_schedules(void) {
@@ -129,51 +56,116 @@ const syn_table *syn_schedules(void) {
     return &table;
 }
 
-/* Resolve s in place and fill in *r and *kind. None given: constant. */
-static syn_status prepare(syn_schedule *s, syn_preset preset, double base_lr, int64_t steps, run *r,
-                          const struct kind **kind) {
-    if (!s->def) *s = syn_schedule_constant(NULL);
-    const char *name = s->def->name;
-    size_t k = 0;
-    while (k < SYN_COUNT(kinds) && s->def != kinds[k].def()) ++k;
-    if (k == SYN_COUNT(kinds))
-        return syn_fail(SYN_E_ARGUMENT, "%s is of kind %s, not a schedule", name, s->def->kind);
-    if (!(base_lr >= 0) || isinf(base_lr))
-        return syn_fail(SYN_E_ARGUMENT, "%s: the optimizer's lr is %g, allowed 0 and up", name,
-                        base_lr);
-    if (steps < 0)
-        return syn_fail(SYN_E_ARGUMENT, "%s: a run cannot have %lld steps", name, (long long)steps);
-    SYN_TRY(syn_options_resolve(s->def, s->u.opts, preset, name));
-    *r = (run){ .opts = s->u.opts, .base_lr = base_lr, .steps = steps };
-    *kind = &kinds[k];
-    syn_status status = kinds[k].check(r);
-    return status == SYN_OK ? status : syn_fail_in(status, "%s", name);
+static const struct row *row_of(const syn_schedule *s) {
+    for (size_t i = 0; i < SYN_COUNT(rows); ++i)
+        if (rows[i].def() == s->def) return &rows[i];
+    return NULL;
 }
 
-syn_status syn_schedule_check(syn_schedule *s, syn_preset preset, double base_lr, int64_t steps) {
-    run r;
-    const struct kind *kind;
+syn_status syn_schedule_begin(syn_schedule_use *u, const syn_schedule *s, const syn_schedule_run *run,
+                              int64_t steps, bool epochs) {
+    const struct row *row = row_of(s);
+    if (!row)
+        return syn_fail(SYN_E_ARGUMENT, "%s is of kind %s, not a schedule", s->def->name, s->def->kind);
+    int warmup, per;
+    *u = (syn_schedule_use){ .kind = row->kind, .opts = s->u.opts, .run = run, .unit = 1, .epochs = epochs };
+    memcpy(&warmup, s->u.opts + row->warmup, sizeof warmup);
+    memcpy(&u->warmup_from, s->u.opts + row->warmup_from, sizeof u->warmup_from);
+    memcpy(&per, s->u.opts + row->per, sizeof per);
+    u->warmup = warmup;
+    if (per == SYN_PER_EPOCH && !epochs) {
+        u->epochs = true;
+        u->unit = run->epoch_steps;
+        steps = u->unit > 0 ? syn_ceil_div(steps, u->unit) : 0;
+    }
+    if (steps > 0) u->steps = steps > warmup ? steps - warmup : 1; /* 1: a run cut short in the warm-up */
+    if (u->kind->check) {
+        syn_status status = u->kind->check(u);
+        if (status != SYN_OK) return syn_fail_in(status, "%s", s->def->name);
+    }
+    u->end = u->total > 0 ? (u->total + warmup) * u->unit : 0;
+    return SYN_OK;
+}
+
+syn_schedule_point syn_schedule_eval(const syn_schedule_use *u, int64_t t) {
+    if (u->unit > 1) t /= u->unit;
+    if (t >= u->warmup) return u->kind->at(u, t - u->warmup);
+    syn_schedule_point p = u->kind->at(u, 0);
+    p.lr *= u->warmup_from + (1 - u->warmup_from) * (double)t / (double)u->warmup;
+    return p;
+}
+
+const syn_schedule_performance_opts *syn_schedule_plateau(const syn_schedule *s) {
+    const struct row *row = s->def ? row_of(s) : NULL;
+    const void *opts = s->u.opts;
+    if (row && row->kind == &syn_schedule_performance_kind) return opts;
+    const syn_schedule_performance_opts *found = NULL;
+    const syn_schedule_sequence_opts *o = opts;
+    for (int i = 0; row && row->kind == &syn_schedule_sequence_kind && i < o->parts.n && !found; i++)
+        found = syn_schedule_plateau(&o->parts.spec[i]);
+    return found;
+}
+
+const syn_schedule_performance_opts *syn_schedule_judged(const syn_schedule *s, const syn_schedule_run *run,
+                                                         int64_t t) {
+    syn_schedule_use u;
+    if (!syn_schedule_plateau(s) || syn_schedule_begin(&u, s, run, run->steps, false) != SYN_OK) return NULL;
+    return syn_schedule_eval(&u, t).judged;
+}
+
+static syn_status check_run(const syn_schedule *s, const syn_schedule_run *run) {
+    const char *name = s->def->name;
+    if (!(run->lr >= 0) || isinf(run->lr))
+        return syn_fail(SYN_E_ARGUMENT, "%s: the optimizer's lr is %g, allowed 0 and up", name, run->lr);
+    if (run->steps < 0 || run->epoch_steps < 0)
+        return syn_fail(SYN_E_ARGUMENT, "%s: a run cannot have %lld steps, %lld an epoch", name,
+                        (long long)run->steps, (long long)run->epoch_steps);
+    return SYN_OK;
+}
+
+/* None given: constant. */
+static syn_status resolve(syn_schedule *s, syn_preset preset, const syn_schedule_run *run) {
+    if (!s->def) *s = syn_schedule_constant(NULL);
+    SYN_TRY(check_run(s, run));
+    return row_of(s) ? syn_options_resolve(s->def, s->u.opts, preset, s->def->name) : SYN_OK;
+}
+
+syn_status syn_schedule_check(syn_schedule *s, syn_preset preset, const syn_schedule_run *run) {
+    syn_schedule_use u;
     if (!s) return syn_fail(SYN_E_ARGUMENT, "there is no schedule to check");
-    SYN_TRY(prepare(s, preset, base_lr, steps, &r, &kind));
-    if (r.total == 0 || steps <= r.total) return SYN_OK;
+    SYN_TRY(resolve(s, preset, run));
+    SYN_TRY(syn_schedule_begin(&u, s, run, run->steps, false));
+    if (u.end == 0 || run->steps <= u.end) return SYN_OK;
     return syn_fail(SYN_E_ARGUMENT,
                     "%s: ends after %lld steps, but the run has %lld: give it as many, or none",
-                    s->def->name, (long long)r.total, (long long)steps);
+                    s->def->name, (long long)u.end, (long long)run->steps);
 }
 
-syn_status syn_schedule_at(const syn_schedule *s, double base_lr, int64_t steps, int64_t t,
-                           double *lr, double *momentum) {
-    syn_schedule spec = { .def = NULL };
-    run r;
-    const struct kind *kind;
-    if (s) spec = *s;
-    SYN_TRY(prepare(&spec, SYN_PRESET_DEFAULT, base_lr, steps, &r, &kind));
-    if (t < 0 || (r.total > 0 && t >= r.total))
+syn_status syn_schedule_value(const syn_schedule *s, const syn_schedule_run *run, int64_t t, double *lr,
+                              double *momentum) {
+    syn_schedule_use u;
+    SYN_TRY(syn_schedule_begin(&u, s, run, run->steps, false));
+    if (u.unit == 0)
+        return syn_fail(SYN_E_ARGUMENT, "%s: per epoch: the steps of an epoch are unknown; give "
+                                        "epoch_steps to the plan", s->def->name);
+    if (t < 0 || (u.end > 0 && t >= u.end))
         return syn_fail(SYN_E_ARGUMENT, "%s: step %lld is outside of the schedule's %lld steps",
-                        spec.def->name, (long long)t,
-                        (long long)(r.total > 0 ? r.total : INT64_MAX));
-    point p = kind->at(&r, t);
+                        s->def->name, (long long)t, (long long)(u.end > 0 ? u.end : INT64_MAX));
+    syn_schedule_point p = syn_schedule_eval(&u, t);
     if (lr) *lr = p.lr;
     if (momentum) *momentum = p.momentum;
     return SYN_OK;
+}
+
+syn_status syn_schedule_in(const syn_schedule *s, const syn_schedule_run *run, int64_t t, double *lr,
+                           double *momentum) {
+    syn_schedule spec = { .def = NULL };
+    if (s) spec = *s;
+    SYN_TRY(resolve(&spec, SYN_PRESET_DEFAULT, run));
+    return syn_schedule_value(&spec, run, t, lr, momentum);
+}
+
+syn_status syn_schedule_at(const syn_schedule *s, double base_lr, int64_t steps, int64_t t, double *lr,
+                           double *momentum) {
+    return syn_schedule_in(s, &(syn_schedule_run){ .lr = base_lr, .steps = steps }, t, lr, momentum);
 }

@@ -10,14 +10,14 @@ double syn_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int rows_at(const syn_plan *plan, int64_t rows, int64_t at) {
+int syn_pass_rows(const syn_plan *plan, int64_t rows, int64_t at) {
     return rows - at < plan->batch ? (int)(rows - at) : plan->batch;
 }
 
-static syn_status prepare(syn_plan *plan, syn_source *source, syn_mode mode) {
+syn_status syn_pass_prepare(syn_plan *plan, syn_source *source, syn_mode mode) {
     int64_t rows = syn_data_rows(source->data);
     syn_list *l;
-    SYN_TRY(syn_plan_list(plan, mode, rows_at(plan, rows, 0), &l));
+    SYN_TRY(syn_plan_list(plan, mode, syn_pass_rows(plan, rows, 0), &l));
     SYN_TRY(syn_source_prepare(source, l));
     int last = (int)(rows % plan->batch);
     if (!last) return SYN_OK;
@@ -26,7 +26,7 @@ static syn_status prepare(syn_plan *plan, syn_source *source, syn_mode mode) {
 }
 
 syn_status syn_eval_prepare(syn_plan *plan, syn_source *source) {
-    return prepare(plan, source, SYN_MODE_EVAL);
+    return syn_pass_prepare(plan, source, SYN_MODE_EVAL);
 }
 
 syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m) {
@@ -37,7 +37,7 @@ syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m) {
     source->cursor = 0;
     for (int64_t at = 0; at < rows; at += plan->batch) {
         syn_list *l;
-        SYN_TRY(syn_plan_list(plan, SYN_MODE_EVAL, rows_at(plan, rows, at), &l));
+        SYN_TRY(syn_plan_list(plan, SYN_MODE_EVAL, syn_pass_rows(plan, rows, at), &l));
         SYN_TRY(syn_source_feed(source, l));
         SYN_TRY(syn_plan_enqueue_forward(plan, l));
         SYN_TRY(syn_plan_pace(plan));
@@ -74,7 +74,7 @@ static syn_status predict(syn_plan *plan, syn_source *source, double *out) {
         /* Nothing of a prediction list moves the cursor: the host does. */
         s.ctl[SYN_CTL_CURSOR] = (uint32_t)at;
         SYN_TRY(syn_plan_restore(plan, &s));
-        SYN_TRY(syn_plan_list(plan, SYN_MODE_INFER, rows_at(plan, rows, at), &l));
+        SYN_TRY(syn_plan_list(plan, SYN_MODE_INFER, syn_pass_rows(plan, rows, at), &l));
         SYN_TRY(syn_source_feed(source, l));
         SYN_TRY(syn_plan_enqueue_forward(plan, l));
         SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output)], plan->dtype, 0, out + at * width,
@@ -91,7 +91,7 @@ syn_status syn_predict(syn_plan *plan, syn_data *data, double *out, int64_t n) {
                         (long long)want, (long long)n);
     syn_source *source;
     SYN_TRY(syn_source_open(&source, plan, data));
-    syn_status status = prepare(plan, source, SYN_MODE_INFER);
+    syn_status status = syn_pass_prepare(plan, source, SYN_MODE_INFER);
     if (status == SYN_OK) status = predict(plan, source, out);
     syn_source_close(source);
     return status;

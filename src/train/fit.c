@@ -1,6 +1,7 @@
 /* The training loop over a data set. It enqueues and waits for nothing but back-pressure; what on_step
  * reports was read behind earlier steps. */
 #include "train/loop.h"
+#include "train/plateau.h"
 
 #include "base/rng.h"
 
@@ -19,6 +20,7 @@ typedef struct fit {
     double before;      /* seconds of the run before a resume */
     double start, epoch_start;
     int64_t epoch_start_step;
+    syn_window window; /* of performance scheduling */
     bool stopped;
     syn_report report;
 } fit;
@@ -44,6 +46,7 @@ static syn_status prepare(fit *f) {
         SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows[i], &l));
         SYN_TRY(syn_source_prepare(f->train, l));
     }
+    SYN_TRY(syn_collect_prepare(f->plan, f->train));
     return f->val ? syn_eval_prepare(f->plan, f->val) : SYN_OK;
 }
 
@@ -75,10 +78,16 @@ static void fill_report(fit *f, const syn_snapshot *s) {
 
 /* Text the checkpoint carries for the loop: where in the run it stands. */
 static char *place_json(const fit *f) {
-    return syn_format("{\"epoch\": %d, \"epoch_step\": %lld, \"seconds\": %.17g, \"rows\": %lld, "
-                      "\"batch\": %d, \"shuffle_seed\": %llu}",
-                      f->epoch, (long long)f->epoch_step, f->before + syn_seconds() - f->start,
-                      (long long)f->rows, f->plan->batch, (unsigned long long)shuffle_seed(f));
+    json_t *plateau = syn_plateau_write(f->plan, &f->window);
+    char *memory = plateau ? json_dumps(plateau, 0) : NULL;
+    char *text = syn_format("{\"epoch\": %d, \"epoch_step\": %lld, \"seconds\": %.17g, \"rows\": %lld, "
+                            "\"batch\": %d, \"shuffle_seed\": %llu%s%s}",
+                            f->epoch, (long long)f->epoch_step, f->before + syn_seconds() - f->start,
+                            (long long)f->rows, f->plan->batch, (unsigned long long)shuffle_seed(f),
+                            memory ? ", \"plateau\": " : "", memory ? memory : "");
+    json_decref(plateau);
+    free(memory);
+    return text;
 }
 
 static syn_status checkpoint(fit *f) {
@@ -100,7 +109,9 @@ static syn_status resume(fit *f) {
     f->before = json_number_value(json_object_get(place, "seconds"));
     int64_t rows = json_integer_value(json_object_get(place, "rows"));
     int batch = (int)json_integer_value(json_object_get(place, "batch"));
+    syn_status status = syn_plateau_read(f->plan, &f->window, json_object_get(place, "plateau"));
     json_decref(place);
+    if (status != SYN_OK) return syn_fail_in(status, "%s", f->o->resume);
     if (rows != f->rows || batch != f->plan->batch)
         return syn_fail(SYN_E_ARGUMENT, "%s: the run had %lld rows in batches of %d; now there are %lld in "
                                         "batches of %d", f->o->resume, (long long)rows, batch,
@@ -178,6 +189,7 @@ static syn_status train_epoch(fit *f) {
         SYN_TRY(syn_plan_pace(f->plan));
         f->epoch_step++;
         if (!between_updates(f)) continue;
+        SYN_TRY(syn_plateau_step(f->plan, &f->window));
         if (f->o->checkpoint_every_steps > 0 && f->plan->step % f->o->checkpoint_every_steps == 0 &&
             f->epoch_step < f->epoch_steps)
             SYN_TRY(checkpoint(f));
@@ -196,12 +208,15 @@ static syn_status end_epoch(fit *f) {
     SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows));
     fill_report(f, &s);
     f->report.val_loss = f->report.val_accuracy = NAN;
-    if (f->val && !f->stopped) {
+    /* an epoch that was stopped at its very end is judged, too */
+    bool judged = f->epoch_step == f->epoch_steps && syn_plateau_wants_val(f->plan);
+    if (f->val && (!f->stopped || judged)) {
         SYN_TRY(syn_eval_run(f->plan, f->val, &m));
         f->report.val_loss = m.loss;
         f->report.val_accuracy = m.accuracy;
         f->report.seconds = f->before + syn_seconds() - f->start;
     }
+    if (f->epoch_step == f->epoch_steps) syn_plateau_epoch(f->plan, &f->window, &f->report, &s);
     return SYN_OK;
 }
 
@@ -234,7 +249,16 @@ static syn_status run(fit *f) {
             break;
         }
     }
+    if (!interrupted(f)) SYN_TRY(syn_collect_run(f->plan, f->train));
     return f->stopped ? syn_fail(SYN_E_STOPPED, "stopped after step %lld", (long long)f->plan->step) : SYN_OK;
+}
+
+/* The schedule has values for all steps there will be: the plan's own number of steps may be another. */
+static syn_status check_end(const fit *f) {
+    int64_t end = f->total_steps + (f->o->resume ? 0 : f->plan->step);
+    if (f->o->max_steps > 0 && f->o->max_steps < end) end = f->o->max_steps;
+    const syn_schedule_run asked = syn_plan_run(f->plan);
+    return end > f->plan->step ? syn_schedule_value(&f->plan->schedule, &asked, end - 1, NULL, NULL) : SYN_OK;
 }
 
 static syn_status start(fit *f, syn_data *data) {
@@ -250,13 +274,18 @@ static syn_status start(fit *f, syn_data *data) {
         plan->steps = f->total_steps;
         plan->table_block = -1;
     }
-    SYN_TRY(syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, plan->steps));
+    plan->epoch_steps = syn_ceil_div(f->epoch_steps, plan->frame.accumulate);
+    const syn_schedule_run asked = syn_plan_run(plan);
+    SYN_TRY(syn_schedule_check(&plan->schedule, plan->preset, &asked));
+    SYN_TRY(syn_schedule_check_monitor(&plan->schedule, f->o->val != NULL,
+                                       plan->graph[SYN_MODE_EVAL].hits >= 0));
     SYN_TRY(syn_source_open(&f->train, plan, data));
     if (f->o->val) SYN_TRY(syn_source_open(&f->val, plan, f->o->val));
     f->perm = malloc((size_t)f->rows * sizeof *f->perm);
     if (!f->perm) return syn_no_memory((size_t)f->rows * sizeof *f->perm);
     SYN_TRY(prepare(f));
     if (f->o->resume) SYN_TRY(resume(f));
+    SYN_TRY(check_end(f));
     f->start = syn_seconds();
     return run(f);
 }

@@ -13,4 +13,12 @@ double syn_seconds(void); /* monotonic */
 syn_status syn_eval_prepare(syn_plan *plan, syn_source *source);
 syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m);
 
+/* The pass of syn_batch_norm_statistics over an open source. Nothing, where no layer asks for it. */
+syn_status syn_collect_prepare(syn_plan *plan, syn_source *source);
+syn_status syn_collect_run(syn_plan *plan, syn_source *source);
+
+/* Lists and feeds of every batch size of a pass over the source; and the rows of the batch at `at`. */
+syn_status syn_pass_prepare(syn_plan *plan, syn_source *source, syn_mode mode);
+int syn_pass_rows(const syn_plan *plan, int64_t rows, int64_t at);
+
 #endif
