@@ -18,6 +18,7 @@
 #define CTL_BAD_BATCH(c) ((c)[16])        // a loss since the last update was not finite
 #define CTL_UPDATE_STEP(c) ((c)[17])      // step whose scalars the update uses
 #define CTL_NORM_STEPS(c) ((c)[18])       // norms summed
+#define CTL_PASS(c) ((c)[24])             // of Monte Carlo prediction
 #define LATCH_LOSS 1u
 #define LATCH_GRAD 2u
 

@@ -91,3 +91,40 @@ static uintv syn_random_v(uint row, uint col, uint stream, uint step, uint2 key)
     return CAT(as_uint, SYN_VEC)(x);
 }
 #endif
+
+// Two words of each element: those of columns 2 col and 2 col + 1.
+static void syn_random_2s(uint row, uint col, uint stream, uint step, uint2 key, uint *u, uint *v) {
+    const uint4 r = syn_philox4((uint4)(col / 2, row, step, stream), key);
+    const uint2 pair = col & 1 ? r.zw : r.xy;
+    *u = pair.x;
+    *v = pair.y;
+}
+#if SYN_VEC == 1
+static void syn_random_2v(uint row, uint col, uint stream, uint step, uint2 key, uintv *u, uintv *v) {
+    syn_random_2s(row, col, stream, step, key, u, v);
+}
+#else
+static void syn_random_2v(uint row, uint col, uint stream, uint step, uint2 key, uintv *u, uintv *v) {
+    const uintv a = syn_random_v(row, 2 * col, stream, step, key);
+    const uintv b = syn_random_v(row, 2 * col + SYN_VEC, stream, step, key);
+    *u = (uintv)(a.even, b.even);
+    *v = (uintv)(a.odd, b.odd);
+}
+#endif
+
+// Words as numbers in [0, 1): the upper 24 bits, which floats hold exactly, so that every type draws the
+// same. normal: N(0, 1) after Box and Muller (1958), of a logarithm's argument in (0, 1].
+#if SYN_VEC > 1
+static realv __attribute__((overloadable)) unit(uintv u) {
+    return TO_REALV(u >> 8u) * (realv)(5.9604644775390625e-8);
+}
+static realv __attribute__((overloadable)) normal(uintv u, uintv v) {
+    return sqrt((realv)(-2) * log(unit(u) + (realv)(5.9604644775390625e-8))) * cospi((realv)(2) * unit(v));
+}
+#endif
+static real __attribute__((overloadable)) unit(uint u) {
+    return (real)(u >> 8) * (real)5.9604644775390625e-8;
+}
+static real __attribute__((overloadable)) normal(uint u, uint v) {
+    return sqrt((real)-2 * log(unit(u) + (real)5.9604644775390625e-8)) * cospi((real)2 * unit(v));
+}

@@ -40,3 +40,62 @@ static real row_max(realv v) {
     return m;
 }
 #endif
+
+// Sum of a vector's lanes, by halves.
+#if SYN_VEC == 1
+static real lane_sum(real v) { return v; }
+#else
+static real __attribute__((overloadable)) lane_sum(CAT(REAL_NAME, 2) v) { return v.x + v.y; }
+#if SYN_VEC >= 4
+static real __attribute__((overloadable)) lane_sum(CAT(REAL_NAME, 4) v) { return lane_sum(v.lo + v.hi); }
+#endif
+#if SYN_VEC >= 8
+static real __attribute__((overloadable)) lane_sum(CAT(REAL_NAME, 8) v) { return lane_sum(v.lo + v.hi); }
+#endif
+#if SYN_VEC >= 16
+static real __attribute__((overloadable)) lane_sum(CAT(REAL_NAME, 16) v) { return lane_sum(v.lo + v.hi); }
+#endif
+#endif
+
+#if !SYN_CPU
+// Sum over the `lanes` (a power of two) items of a work-group, the same bits in every item. All of them
+// must get here.
+static real group_sum(__local real *sums, int lane, int lanes, real v) {
+    barrier(CLK_LOCAL_MEM_FENCE); // the last sum has been read
+    sums[lane] = v;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_of = lanes / 2; half_of > 0; half_of /= 2) {
+        if (lane < half_of) sums[lane] += sums[lane + half_of];
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    return sums[0];
+}
+#endif
+
+// batch_norm's statistics of column c, after a batch of n values with this mean and (biased) variance:
+// nothing changes once the latch has tripped, nor by a batch that is not finite.
+#define MOVING_AVERAGE 1    // by the share `take`
+#define MOVING_CUMULATIVE 2 // all batches count the same; count[c] of them came before
+#define MOVING_SET 3        // over the values of a whole pass: the cursor's rows of `per_row` came before
+static void moving_step(__global const uint *ctl, __global real *moving_mean, __global real *moving_var,
+                        __global real *count, int c, real mean, real var, int n, int mode, real take,
+                        int unbiased, int per_row) {
+    if (CTL_LATCH(ctl) || mean - mean != 0 || var - var != 0) return;
+    const real old_mean = LOAD(moving_mean, c), old_var = LOAD(moving_var, c);
+    if (mode == MOVING_SET) {
+        const real before = (real)CTL_CURSOR(ctl) * per_row, all = before + n, delta = mean - old_mean;
+        const real square = (before > 0 ? old_var * fmax(before - unbiased, (real)1) : (real)0) + var * n +
+                            (before > 0 ? delta * delta * (before / all * n) : (real)0);
+        STORE(before > 0 ? old_mean + delta * (n / all) : mean, moving_mean, c);
+        STORE(square / fmax(all - unbiased, (real)1), moving_var, c);
+        return;
+    }
+    if (mode == MOVING_CUMULATIVE) {
+        const real batches = LOAD(count, c) + 1;
+        STORE(batches, count, c);
+        take = 1 / batches;
+    }
+    if (unbiased) var *= n / (real)(n - 1);
+    STORE(old_mean * (1 - take) + mean * take, moving_mean, c);
+    STORE(old_var * (1 - take) + var * take, moving_var, c);
+}

@@ -45,6 +45,49 @@ static inline syn_tensor syn_dropout(syn_tensor x, double rate) {
     syn_dropout_opts o = { .rate = rate == 0 ? SYN_ZERO : rate };
     return syn_layer(x.net, "dropout", &x, 1, &o);
 }
+/* Normalisation; opts NULL: the preset's defaults. */
+static inline syn_tensor syn_batch_norm(syn_tensor x, const syn_batch_norm_opts *opts) {
+    return syn_layer(x.net, "batch_norm", &x, 1, opts);
+}
+static inline syn_tensor syn_layer_norm(syn_tensor x, const syn_layer_norm_opts *opts) {
+    return syn_layer(x.net, "layer_norm", &x, 1, opts);
+}
+static inline syn_tensor syn_rms_norm(syn_tensor x, const syn_rms_norm_opts *opts) {
+    return syn_layer(x.net, "rms_norm", &x, 1, opts);
+}
+static inline syn_tensor syn_group_norm(syn_tensor x, const syn_group_norm_opts *opts) {
+    return syn_layer(x.net, "group_norm", &x, 1, opts);
+}
+static inline syn_tensor syn_instance_norm(syn_tensor x, const syn_instance_norm_opts *opts) {
+    return syn_layer(x.net, "instance_norm", &x, 1, opts);
+}
+/* Other kinds of dropout; rates as there. */
+static inline syn_tensor syn_spatial_dropout(syn_tensor x, double rate) {
+    syn_spatial_dropout_opts o = { .rate = rate == 0 ? SYN_ZERO : rate };
+    return syn_layer(x.net, "spatial_dropout", &x, 1, &o);
+}
+static inline syn_tensor syn_alpha_dropout(syn_tensor x, double rate) {
+    syn_alpha_dropout_opts o = { .rate = rate == 0 ? SYN_ZERO : rate };
+    return syn_layer(x.net, "alpha_dropout", &x, 1, &o);
+}
+static inline syn_tensor syn_gaussian_dropout(syn_tensor x, double rate) {
+    syn_gaussian_dropout_opts o = { .rate = rate == 0 ? SYN_ZERO : rate };
+    return syn_layer(x.net, "gaussian_dropout", &x, 1, &o);
+}
+static inline syn_tensor syn_softmax(syn_tensor x) { return syn_layer(x.net, "softmax", &x, 1, NULL); }
+static inline syn_tensor syn_log_softmax(syn_tensor x) {
+    return syn_layer(x.net, "log_softmax", &x, 1, NULL);
+}
+static inline syn_tensor syn_prelu(syn_tensor x, const syn_prelu_opts *opts) {
+    return syn_layer(x.net, "prelu", &x, 1, opts);
+}
+static inline syn_tensor syn_rrelu(syn_tensor x, const syn_rrelu_opts *opts) {
+    return syn_layer(x.net, "rrelu", &x, 1, opts);
+}
+/* The largest of each `pieces` neighbours; n units of k pieces come from a dense layer of k n. */
+static inline syn_tensor syn_maxout(syn_tensor x, int pieces) {
+    return syn_layer(x.net, "maxout", &x, 1, &(syn_maxout_opts){ .pieces = pieces });
+}
 static inline syn_tensor syn_add(const syn_tensor *x, int n) {
     return syn_layer(x[0].net, "add", x, n, NULL);
 }
@@ -112,7 +155,7 @@ SYN_API syn_tensor syn_net_find(const syn_net *net, const char *name);
 typedef struct syn_layer_info {
     const char *kind, *name;
     syn_shape shape;    /* of its output */
-    int64_t parameters; /* elements */
+    int64_t parameters; /* elements, statistics left out */
     int64_t flops;      /* multiply-adds of one sample, forward */
     int n_in;
     int in[16];         /* layers it reads */
@@ -121,12 +164,13 @@ typedef struct syn_param_info {
     const char *name; /* "dense_1/kernel" */
     syn_shape shape;
     int layer;
+    bool statistic; /* of normalisation: saved and loaded like the others, but never trained */
 } syn_param_info;
 SYN_API int syn_net_layers(const syn_net *net);
 SYN_API void syn_net_layer_info(const syn_net *net, int i, syn_layer_info *info);
 SYN_API int syn_net_params(const syn_net *net);
 SYN_API void syn_net_param_info(const syn_net *net, int i, syn_param_info *info);
-SYN_API int64_t syn_net_parameters(const syn_net *net); /* elements in all */
+SYN_API int64_t syn_net_parameters(const syn_net *net); /* elements in all, statistics left out */
 
 /* The description as JSON text (malloc'd; NULL and an error without memory), and back. */
 SYN_API char *syn_net_to_json(const syn_net *net);

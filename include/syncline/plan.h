@@ -33,6 +33,7 @@ typedef struct syn_plan_opts {
     int accumulate;        /* micro-batches of one optimizer step, their mean; default 1 */
     double ema;            /* decay of a moving average of the weights, 0: none; see syn_ema_swap */
     int64_t steps;         /* of the whole run, for schedules that need it; syn_fit fills it in */
+    int64_t epoch_steps;   /* of an epoch, likewise */
 } syn_plan_opts;
 
 SYN_API syn_status syn_plan_create(syn_plan **plan, syn_state *state, const syn_plan_opts *opts);

@@ -51,6 +51,32 @@ typedef struct syn_fit_opts {
  * SYN_E_NONFINITE naming the first guilty layer when loss or gradient is not finite. */
 SYN_API syn_status syn_fit(syn_plan *plan, syn_data *train, const syn_fit_opts *opts);
 
+/* The range test: lr rises exponentially until the smoothed loss diverges. The plan must not have taken a
+ * step; all it trained is undone at the end. */
+typedef struct syn_range_opts {
+    double from, to;    /* rates; default 1e-7 to 10 */
+    int steps;          /* default 100 */
+    double smoothing;   /* of the loss: share of the average kept each step; default .95; SYN_ZERO: 0 */
+    double stop;        /* diverged: so many times the lowest smoothed loss; default 4 */
+    bool no_shuffle;
+    uint64_t seed;      /* of the shuffling; 0: the net's */
+} syn_range_opts;
+typedef struct syn_range {
+    double turning;     /* rate of the lowest smoothed loss */
+    double max, min;    /* suggested for cycles: turning / 10, and a tenth of that */
+    bool diverged;      /* else the loss was still falling, or flat, at `to` */
+    int n;              /* steps of the curve */
+    double *lr, *loss, *smooth; /* n each; syn_range_free frees them */
+} syn_range;
+SYN_API syn_status syn_range_test(syn_plan *plan, syn_data *train, const syn_range_opts *opts,
+                                  syn_range *result);
+SYN_API void syn_range_free(syn_range *r);
+
+/* For batch_norm layers with `statistics: whole_set`: mean and variance of their inputs over all rows of
+ * data, in one pass in test mode in which they normalise by each batch. syn_fit ends with it, unless it was
+ * interrupted; it does nothing when no layer asks for it. */
+SYN_API syn_status syn_batch_norm_statistics(syn_plan *plan, syn_data *data);
+
 typedef struct syn_metrics {
     double loss, accuracy; /* accuracy NAN when the loss has none */
     int64_t rows;
@@ -60,6 +86,15 @@ SYN_API syn_status syn_evaluate(syn_plan *plan, syn_data *data, syn_metrics *met
 
 /* out: rows x output shape, in double, n elements in all. */
 SYN_API syn_status syn_predict(syn_plan *plan, syn_data *data, double *out, int64_t n);
+
+/* Monte Carlo dropout (Gal and Ghahramani 2016): `passes` predictions with dropout of every kind acting and
+ * all else in test mode, their mean and standard deviation (over the passes, divided by passes), both
+ * rows x output shape. For outputs that are probabilities along the last axis (or one probability alone)
+ * also, per distribution, in nats: entropy of the mean, and mutual information, entropy less the mean of
+ * the passes' entropies. All but mean may be NULL. The same masks on every call: they depend on seed, layer,
+ * pass and row of the data, not on the batch size nor on how long was trained. */
+SYN_API syn_status syn_predict_mc(syn_plan *plan, syn_data *data, int passes, double *mean, double *deviation,
+                                  double *entropy, double *mutual_information);
 SYN_API syn_status syn_plan_output_shape(const syn_plan *plan, syn_shape *shape);
 
 #ifdef __cplusplus

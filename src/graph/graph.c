@@ -81,7 +81,7 @@ int64_t syn_emit_rows(const syn_emit *e, int value) {
     return syn_emit_count(e, value) / syn_value_cols(e->graph, value);
 }
 
-/* Nodes are kept when an output is read by a kept node, is a gradient, is marked `keep`, or is one
+/* Nodes are kept when an output is read by a kept node, is a gradient or a parameter, is marked `keep`, or is one
  * of the graph's results. Walks backwards once, since nodes stand in execution order. */
 syn_status syn_graph_prune(syn_graph *g) {
     bool *used = calloc((size_t)g->n_values + 1, sizeof *used);
@@ -99,7 +99,7 @@ syn_status syn_graph_prune(syn_graph *g) {
         bool live = false;
         for (int o = 0; o < n->n_out; o++) {
             const syn_value *v = &g->value[n->out[o]];
-            live |= used[n->out[o]] || v->kind == SYN_VALUE_GRAD || v->keep;
+            live |= used[n->out[o]] || v->kind != SYN_VALUE_TEMP || v->keep;
         }
         moved[i] = live;
         for (int k = 0; live && k < n->n_in; k++) used[n->in[k]] = true;

@@ -82,6 +82,7 @@ struct syn_graph {
     int loss;         /* value of per-row losses, -1 */
     int hits;         /* value of per-row hits (0/1), -1 */
     int output;       /* value predict returns, -1 */
+    bool passes;      /* Monte Carlo prediction: see syn_emit */
     bool failed;      /* out of memory while building */
 };
 
@@ -122,6 +123,7 @@ struct syn_emit {
     int rows;  /* of the batch */
     bool train;
     bool micro; /* several gradients make a step: masks differ between them */
+    bool passes; /* Monte Carlo prediction: masks differ between passes */
     /* Takes the call (its text and defs too) whatever the result. scratch: bytes. */
     syn_status (*call)(syn_emit *e, syn_call *call, int64_t scratch);
     /* C[m x n] = op(A) op(B) by the best provider. */

@@ -19,6 +19,7 @@ typedef struct syn_layer_row {
     /* Compose ops over the inputs' values; returns the output's value, -1 when memory ran out. */
     int (*lower)(syn_lower *l, int layer, const int *in);
     bool random;      /* gets a stream of its own */
+    bool modal;       /* training and test mode differ without randomness */
     /* Losses only. */
     bool loss, labels; /* labels: the target is class numbers, else values of the input's shape */
     int (*link)(syn_graph *g, int x); /* turns the loss's input into predictions; NULL: as it is */
@@ -44,6 +45,7 @@ typedef struct syn_net_param {
     syn_preset preset;
     double fan_in, fan_out;
     bool kernel; /* no bias, no parameter of normalisation */
+    bool statistic; /* written by forward passes in training; no gradient, no slot, never trained */
 } syn_net_param;
 
 typedef struct syn_net_layer {
@@ -78,6 +80,8 @@ const syn_shape *syn_layer_in(const syn_net *net, int layer, int k);
 /* Declare "LAYER/suffix"; init is resolved. */
 syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shape shape,
                            const syn_init *init, double fan_in, double fan_out);
+/* The same for a statistic, which is zeros or ones. */
+syn_status syn_layer_statistic(syn_net *net, int layer, const char *suffix, syn_shape shape, bool ones);
 static inline void *syn_layer_opts(const syn_net *net, int layer) { return net->layer[layer].opts; }
 
 /* Lowering: a graph for training (random layers act, the loss is there), for evaluation (loss, no
@@ -86,6 +90,9 @@ struct syn_lower {
     const syn_net *net;
     syn_graph *graph;
     bool train;
+    bool collect;        /* batch_norm gathers the statistics of a whole pass */
+    const bool *trained; /* by parameter, NULL: all; of a statistic: whether it moves */
+    bool random; /* dropout acts: in training, and in Monte Carlo prediction */
     int *param;  /* graph value of each parameter, -1 until it is used */
     int target;  /* value of the fed target, -1 */
 };
@@ -97,11 +104,17 @@ typedef struct syn_lower_opts {
     bool link;   /* apply the loss's link to that output (when it is the input of `link_loss`) */
     int link_loss;
     bool train;
+    bool passes; /* Monte Carlo prediction: dropout acts, all else is in test mode */
     bool keep;   /* every layer's output stays readable */
+    bool collect;
+    const bool *trained;
 } syn_lower_opts;
 /* Sets graph->x, target, loss, hits, output, and value.layer. loss_node: the node of the loss. */
 syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph *graph,
                          int *loss_node);
+
+/* Whether a layer wants the statistics of the whole training set. */
+bool syn_net_collects(const syn_net *net);
 
 void syn_net_print(const syn_net *net, syn_text *t);
 

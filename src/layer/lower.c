@@ -50,7 +50,8 @@ static syn_status lower_layer(syn_lower *l, const syn_lower_opts *o, int i, int 
 syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph *graph,
                          int *loss_node) {
     SYN_TRY(syn_net_status(net));
-    syn_lower l = { .net = net, .graph = graph, .train = o->train, .target = -1 };
+    syn_lower l = { .net = net, .graph = graph, .train = o->train, .random = o->train || o->passes,
+                    .collect = o->collect, .trained = o->trained, .target = -1 };
     size_t n = (size_t)net->n_layers + 1;
     bool *needed = calloc(n, sizeof *needed);
     int *value = malloc(n * sizeof *value);
@@ -62,6 +63,7 @@ syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph 
         mark(net, needed, o->output);
     }
     *loss_node = -1;
+    graph->passes = o->passes;
     for (int i = 0; status == SYN_OK && i < net->n_layers; i++) {
         value[i] = -1;
         if (needed[i]) status = lower_layer(&l, o, i, value, loss_node);

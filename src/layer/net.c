@@ -167,6 +167,13 @@ syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shap
     return SYN_OK;
 }
 
+syn_status syn_layer_statistic(syn_net *net, int layer, const char *suffix, syn_shape shape, bool ones) {
+    const syn_init init = ones ? syn_init_ones(NULL) : syn_init_zeros(NULL);
+    SYN_TRY(syn_layer_param(net, layer, suffix, shape, &init, 1, 1));
+    net->param[net->n_params - 1].statistic = true;
+    return SYN_OK;
+}
+
 syn_tensor syn_named(syn_tensor x, const char *name) {
     if (!x.net || x.net->status != SYN_OK || x.layer < 0) return x;
     syn_net *net = x.net;
@@ -214,16 +221,17 @@ void syn_net_layer_info(const syn_net *net, int i, syn_layer_info *info) {
                               .flops = l->flops, .n_in = l->n_in };
     memcpy(info->in, l->in, sizeof info->in);
     for (int p = l->first_param; p < l->first_param + l->n_params; p++)
-        info->parameters += syn_shape_count(&net->param[p].shape);
+        info->parameters += net->param[p].statistic ? 0 : syn_shape_count(&net->param[p].shape);
 }
 
 void syn_net_param_info(const syn_net *net, int i, syn_param_info *info) {
     *info = (syn_param_info){ .name = net->param[i].name, .shape = net->param[i].shape,
-                              .layer = net->param[i].layer };
+                              .layer = net->param[i].layer, .statistic = net->param[i].statistic };
 }
 
 int64_t syn_net_parameters(const syn_net *net) {
     int64_t n = 0;
-    for (int i = 0; i < net->n_params; i++) n += syn_shape_count(&net->param[i].shape);
+    for (int i = 0; i < net->n_params; i++)
+        if (!net->param[i].statistic) n += syn_shape_count(&net->param[i].shape);
     return n;
 }

@@ -6,10 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Dropout: keep when 32 random bits reach rate * 2^32; kept elements grow by 1/(1 - rate). */
+static void constant(syn_text *t, const char *type, const char *name, double value) {
+    syn_text_add(t, " const %s %s = (%s)(%.17g);", type, name, type, value);
+}
+
+/* Dropout: keep when 32 random bits reach rate * 2^32. */
+static void threshold(syn_text *t, double rate) {
+    syn_text_add(t, "const uint thr = %lluu;", (unsigned long long)(rate * 4294967296.0));
+}
+
+/* Kept elements grow by 1/(1 - rate), unless the test pass shrinks all. */
 static void mask_constants(const double *attr, const char *type, syn_text *t) {
-    syn_text_add(t, "const uint thr = %lluu; const %s scale = (%s)(%.17g);",
-                 (unsigned long long)(attr[0] * 4294967296.0), type, type, 1 / (1 - attr[0]));
+    threshold(t, attr[0]);
+    constant(t, type, "scale", attr[1] != 0 ? 1 : 1 / (1 - attr[0]));
+}
+
+static void mask_channels_constants(const double *attr, const char *type, syn_text *t) {
+    threshold(t, attr[0]);
+    constant(t, type, "scale", 1 / (1 - attr[0]));
+}
+
+/* Alpha dropout (Klambauer et al. 2017): dropped elements take selu's limit, then an affine map restores
+ * mean 0 and variance 1. */
+static void alpha_constants(const double *attr, const char *type, syn_text *t) {
+    const double p = attr[0], limit = -1.7580993408473766;
+    const double a = 1 / sqrt((1 - p) * (1 + p * limit * limit)), b = -a * limit * p;
+    threshold(t, p);
+    constant(t, type, "scale", a);
+    constant(t, type, "shift", b);
+    constant(t, type, "dropped", a * limit + b);
+}
+
+static void gaussian_constants(const double *attr, const char *type, syn_text *t) {
+    constant(t, type, "deviation", sqrt(attr[0] / (1 - attr[0])));
 }
 
 static const syn_fn builtin[] = {

@@ -7,13 +7,14 @@
 
 #include <syncline/net.h>
 
-/* A row. Expressions name operands x (or a and b), the result y, attributes, and `u`, 32 random bits, when
- * random. */
+/* A row. Expressions name operands x (or a and b), the result y, attributes, and random words of 32 bits, u
+ * and v, as many as it draws. */
 struct syn_fn {
     syn_map_row row;
     int operands;           /* 0 and 1: one, x; 2: a and b */
     const char *derivative_b; /* with respect to the second operand */
-    bool random;            /* every element draws u */
+    int draws;              /* random words of every element: 0, 1 or 2 */
+    int shared_by;          /* not 0: the attribute that says how many rows share their draws */
     bool hidden;            /* machinery, not an activation */
     /* Named constants made from the attributes, "const uint thr = ...;"; NULL: the attributes by name. */
     void (*constants)(const double *attr, const char *type, syn_text *t);

@@ -1,17 +1,19 @@
 /* Writes the OpenCL C of a map program.
  *
- * The program's body is written once for vectors and once for scalars (tails; GPUs have only
- * scalars). Elements are seen as rows x cols, cols being the last axis: an input that is one row or
+ * The program's body is written for vectors and for tails (CPUs), or for scalars (GPUs). Elements are seen as rows x cols, cols being the last axis: an input that is one row or
  * one value is broadcast, and random functions address their bits by (row, col), so that a mask depends
  * neither on fusion nor on the kernel variant. */
 #include "op/map.h"
 #include "op/map_text.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef enum { FULL, ROW, ONE } extent; /* how an input meets the elements */
+
+/* A place is a whole vector, the `left` elements that remain of a row or run, or one element. Tails are
+ * vectors too, padded: a dozen scalar calls of exp would cost as much as the row before them. */
+typedef enum { VECTOR, TAIL, SCALAR } body;
 
 typedef struct writer {
     syn_text t;
@@ -20,28 +22,28 @@ typedef struct writer {
     extent in[SYN_MAX_IN];
     bool random, by_rows;
     int vec;
-    int64_t cols;
+    int64_t rows, cols;
 } writer;
 
-/* The expression with every number cast to the type, so that `x > 0 ? 1 : 0` is a vector of reals
- * where x is: OpenCL would make it one of ints. */
-static void write_expr(syn_text *t, const char *expr, const char *type) {
-    for (const char *c = expr; *c;) {
-        size_t word = 0;
-        while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
-        bool number = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
-        if (number) {
-            char *end;
-            (void)strtod(c, &end);
-            syn_text_add(t, "((%s)(%.*s))", type, (int)(end - c), c);
-            c = end;
-        } else if (word) {
-            syn_text_put(t, c, word);
-            c += word;
-        } else {
-            syn_text_put(t, c++, 1);
-        }
-    }
+/* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
+ * a step. Monte Carlo passes count in the step's place; there rows are those of the data set, so that
+ * what a sample draws depends neither on its batch nor on training. */
+static void write_draws(writer *w, const syn_ins *ins, bool vector) {
+    const syn_fn *fn = ins->fn;
+    syn_text *t = &w->t;
+    const char *type = vector ? "uintv" : "uint";
+    syn_text_add(t, "const uint from = %s", w->e->passes ? "row + CTL_CURSOR(ctl) * " : "row");
+    if (w->e->passes) syn_text_add(t, "%lldu", (long long)(w->rows / w->e->rows));
+    syn_text_add(t, "; ");
+    if (fn->shared_by)
+        syn_text_add(t, "const uint place = from / %.0fu; ", ins->attr[fn->shared_by]);
+    const char *row = fn->shared_by ? "place" : "from";
+    if (fn->draws > 1) syn_text_add(t, "%s u, v; syn_random_2%s(", type, vector ? "v" : "s");
+    else syn_text_add(t, "const %s u = syn_random_%s(", type, vector ? "v" : "s");
+    syn_text_add(t, "%s, col, %uu%s, step, key%s); ", row, ins->stream,
+                 w->e->passes  ? " ^ 0x80000000u"
+                 : w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)"
+                               : "", fn->draws > 1 ? ", &u, &v" : "");
 }
 
 /* One instruction in a block of its own, where operands and attributes have their names. */
@@ -73,31 +75,35 @@ static void write_ins(writer *w, int i, const char *type) {
                          ins->attr[a]);
     }
     bool vector = strcmp(type, "realv") == 0;
-    if (fn->random)
-        syn_text_add(t, "const %s u = syn_random_%s(row, col, %uu%s, step, key); ",
-                     vector ? "uintv" : "uint", vector ? "v" : "s", ins->stream,
-                     w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)" : "");
+    if (fn->draws) write_draws(w, ins, vector);
     syn_text_add(t, "t%d = ", w->n->n_in + i);
     if (ins->form) syn_text_add(t, "t%d * ", ins->src[0]);
     syn_text_add(t, "(");
-    write_expr(t, expr, type);
+    syn_text_typed(t, expr, type);
     syn_text_add(t, "); }\n");
 }
 
 /* Loads, instructions and stores of one place; `at` is the element, `col` its column. */
-static void write_body(writer *w, bool vector) {
-    const char *type = vector ? "realv" : "real";
+static void write_body(writer *w, body kind) {
+    bool vector = kind != SCALAR;
+    const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
     syn_text *t = &w->t;
     for (int k = 0; k < w->n->n_in; k++) {
         if (w->in[k] == ONE)
             syn_text_add(t, "const %s t%d = (%s)(LOAD(i%d, 0));\n", type, k, type, k);
+        else if (kind == TAIL)
+            syn_text_add(t, "const realv t%d = VLOAD_TAIL(i%d, %s, left, 0);\n", k, k,
+                         w->in[k] == ROW ? "col" : "at");
         else
-            syn_text_add(t, "const %s t%d = %s(i%d, %s);\n", type, k, vector ? "VLOAD" : "LOAD", k,
+            syn_text_add(t, "const %s t%d = %s(i%d, %s);\n", type, k, load, k,
                          w->in[k] == ROW ? "col" : "at");
     }
     for (int i = 0; i < w->n->prog->n_ins; i++) write_ins(w, i, type);
     for (int o = 0; o < w->n->n_out; o++)
-        syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
+        if (kind == TAIL)
+            syn_text_add(t, "VSTORE_TAIL(t%d, o%d, at, left);\n", w->n->prog->out[o], o);
+        else
+            syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
 }
 
 static void write_signature(writer *w) {
@@ -108,7 +114,8 @@ static void write_signature(writer *w) {
     if (w->random) syn_text_add(t, "__global const uint *ctl, ");
     syn_text_add(t, "const int rows) {\n");
     if (w->random)
-        syn_text_add(t, "const uint step = CTL_STEP(ctl); const uint2 key = CTL_KEY(ctl);\n");
+        syn_text_add(t, "const uint step = CTL_%s(ctl); const uint2 key = CTL_KEY(ctl);\n",
+                     w->e->passes ? "PASS" : "STEP");
 }
 
 /* CPU: a work-item takes a run of elements (flat), or a block of rows, in whole vectors. */
@@ -120,10 +127,14 @@ static size_t write_cpu(writer *w, int64_t count) {
         syn_text_add(t, "int at = (int)get_global_id(0) * %d;\nconst int end = min(at + %d, n);\n",
                      RUN, RUN);
         syn_text_add(t, "for (; at + SYN_VEC <= end; at += SYN_VEC) {\n");
-        write_body(w, true);
-        syn_text_add(t, "}\nfor (; at < end; at++) {\n");
-        write_body(w, false);
-        syn_text_add(t, "}\n}\n");
+        write_body(w, VECTOR);
+        syn_text_add(t, "}\n");
+        if (w->vec > 1) {
+            syn_text_add(t, "const int left = end - at;\nif (left > 0) {\n");
+            write_body(w, TAIL);
+            syn_text_add(t, "}\n");
+        }
+        syn_text_add(t, "}\n");
         return (size_t)syn_ceil_div(count, RUN);
     }
     int64_t block = w->cols >= RUN ? 1 : RUN / w->cols;
@@ -133,14 +144,13 @@ static size_t write_cpu(writer *w, int64_t count) {
     if (w->cols >= w->vec) {
         syn_text_add(t, "for (; col + SYN_VEC <= %lld; col += SYN_VEC) {\n", (long long)w->cols);
         syn_text_add(t, "const int at = row * %lld + col;\n", (long long)w->cols);
-        write_body(w, true);
+        write_body(w, VECTOR);
         syn_text_add(t, "}\n");
     }
     if (w->cols % w->vec) {
-        syn_text_add(t, "for (; col < %lld; col++) {\nconst int at = row * %lld + col;\n",
-                     (long long)w->cols, (long long)w->cols);
-        write_body(w, false);
-        syn_text_add(t, "}\n");
+        syn_text_add(t, "const int at = row * %lld + col, left = %lld;\n", (long long)w->cols,
+                     (long long)(w->cols % w->vec));
+        write_body(w, TAIL);
     }
     syn_text_add(t, "}\n}\n");
     return (size_t)syn_ceil_div(count / w->cols, block);
@@ -154,7 +164,7 @@ static size_t write_gpu(writer *w, int64_t count) {
     if (w->by_rows)
         syn_text_add(t, "const int row = at / %lld, col = at - row * %lld;\n", (long long)w->cols,
                      (long long)w->cols);
-    write_body(w, false);
+    write_body(w, SCALAR);
     syn_text_add(t, "}\n");
     return (size_t)count;
 }
@@ -164,6 +174,7 @@ syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
     int out = n->out[0];
     int64_t count = syn_emit_count(e, out);
     w.cols = syn_value_cols(e->graph, out);
+    w.rows = count / w.cols;
     if (count > INT32_MAX)
         return syn_fail(SYN_E_ARGUMENT, "a tensor of %lld elements: the limit is 2^31 - 1; use a "
                                         "smaller batch", (long long)count);
@@ -174,7 +185,7 @@ syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
         w.in[k] = whole ? FULL : c == 1 ? ONE : ROW;
         w.by_rows |= w.in[k] == ROW;
     }
-    for (int i = 0; i < n->prog->n_ins; i++) w.random |= n->prog->ins[i].fn->random;
+    for (int i = 0; i < n->prog->n_ins; i++) w.random |= n->prog->ins[i].fn->draws > 0;
     w.by_rows |= w.random;
     write_signature(&w);
     size_t items = e->profile->cpu ? write_cpu(&w, count) : write_gpu(&w, count);

@@ -20,6 +20,22 @@ int syn_colsum(syn_graph *g, int x, syn_shape shape); /* over all but the last a
 int syn_concat_node(syn_graph *g, const int *x, int n); /* along the last axis */
 int syn_slice_node(syn_graph *g, int x, int first, int cols); /* columns of the last axis */
 int syn_softmax_node(syn_graph *g, int x);
+int syn_log_softmax_node(syn_graph *g, int x);
+int syn_maxout_node(syn_graph *g, int x, int pieces); /* largest of each `pieces` of the last axis */
+
+/* Normalisation of x, with gamma and beta by channel (-1: none). Statistics: over `rows` adjacent rows and
+ * `group` adjacent channels (layer_norm: one row and all channels); over all rows of a sample and few
+ * channels; or over the batch, where they go into the moving ones (values of parameters), too. */
+int syn_row_norm(syn_graph *g, int x, int gamma, int beta, int64_t rows, int64_t group, double eps, bool rms);
+int syn_column_norm(syn_graph *g, int x, int gamma, int beta, int64_t group, double eps);
+enum { SYN_MOVING_NONE, SYN_MOVING_AVERAGE, SYN_MOVING_CUMULATIVE, SYN_MOVING_SET }; /* as in cl/base/row.cl */
+typedef struct syn_moving {
+    int mode;
+    int mean, variance, count; /* count: batches so far, CUMULATIVE only */
+    double take;               /* share of a new batch, AVERAGE */
+    bool unbiased;
+} syn_moving;
+int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps);
 
 /* Losses: make values of per-row losses and (softmax) hits; their third output is the gradient. scale is
  * the factor of the gradient; `mean`: divided by the rows of the batch too. */

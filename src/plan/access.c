@@ -28,7 +28,7 @@ syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, i
 }
 
 const char *syn_plan_slot_name(const syn_plan *plan, int k) {
-    return k < plan->optim.n_slots ? plan->optim.impl->slots[k] : "ema";
+    return k < plan->optim.n_slots ? plan->optim.slot[k] : "ema";
 }
 
 syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out, int64_t n) {

@@ -17,6 +17,7 @@ enum {
     SYN_CTL_SKIPPED = 14,
     SYN_CTL_SKIP_GUILTY = 15,
     SYN_CTL_NORM_STEPS = 18,
+    SYN_CTL_PASS = 24,
     SYN_CTL_WORDS = 64
 };
 enum { SYN_LATCH_LOSS = 1, SYN_LATCH_GRAD = 2 };

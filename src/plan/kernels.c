@@ -45,7 +45,7 @@ syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance)
     size_t entry = strlen(call->entry);
     for (int i = 0; i < k->n; i++) {
         const syn_instance *in = &k->instance[i];
-        if (strncmp(in->name, call->entry, entry) == 0 && in->name[entry] == '_' &&
+        if (in->apart == call->apart && strncmp(in->name, call->entry, entry) == 0 && in->name[entry] == '_' &&
             strchr(in->name + entry + 1, '_') == NULL && strcmp(in->text, t.s) == 0) {
             syn_text_free(&t);
             *instance = i;
@@ -56,21 +56,24 @@ syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance)
         syn_text_free(&t);
         return syn_no_memory(sizeof *k->instance);
     }
-    char *name = syn_format("%s_%d", call->entry, k->n);
+    int number = 0;
+    for (int i = 0; i < k->n; i++) number += k->instance[i].apart == call->apart;
+    char *name = syn_format("%s_%d", call->entry, number);
     if (!name) {
         syn_text_free(&t);
         return syn_no_memory(64);
     }
     *instance = k->n;
-    k->instance[k->n++] = (syn_instance){ .text = t.s, .name = name };
+    k->instance[k->n++] = (syn_instance){ .text = t.s, .name = name, .number = number, .apart = call->apart };
     return SYN_OK;
 }
 
 /* Order matters: later files use earlier ones. */
-static const char *const base[] = { "base/real.cl", "base/control.cl", "base/philox.cl",
+static const char *const base[] = { "base/real.cl",   "base/math.cl", "base/control.cl",
+                                    "base/philox.cl",
                                     "base/row.cl", "base/tally.cl", "base/update.cl" };
 
-static syn_status assemble(const syn_kernels *k, syn_text *t) {
+static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
     const syn_profile *p = syn_ctx_profile_of(k->ctx);
     bool dbl = k->dtype == SYN_DOUBLE;
     syn_text_add(t, "#define SYN_DOUBLE %d\n#define SYN_CPU %d\n#define SYN_VEC %d\n", dbl, p->cpu,
@@ -83,21 +86,21 @@ static syn_status assemble(const syn_kernels *k, syn_text *t) {
     }
     for (int i = 0; i < k->n; i++) {
         const syn_instance *in = &k->instance[i];
-        if (in->program) continue;
-        syn_text_add(t, "#define INSTANCE %d\n%s#undef INSTANCE\n", i, in->text);
+        if (in->program || in->apart != apart) continue;
+        syn_text_add(t, "#define INSTANCE %d\n%s#undef INSTANCE\n", in->number, in->text);
     }
     return syn_text_status(t);
 }
 
-syn_status syn_kernels_build(syn_kernels *k) {
+static syn_status build(syn_kernels *k, bool apart) {
     bool missing = false;
-    for (int i = 0; i < k->n; i++) missing |= !k->instance[i].program;
+    for (int i = 0; i < k->n; i++) missing |= !k->instance[i].program && k->instance[i].apart == apart;
     if (!missing) return SYN_OK;
     if (!syn_grow(&k->program, &k->cap_programs, k->n_programs + 1, sizeof *k->program))
         return syn_no_memory(sizeof *k->program);
     syn_text t = { 0 };
     syn_program *program = NULL;
-    syn_status status = assemble(k, &t);
+    syn_status status = assemble(k, apart, &t);
     if (status == SYN_OK)
         status = syn_program_build(&program, k->ctx, t.s,
                                    k->dtype == SYN_DOUBLE ? "-cl-std=CL1.2"
@@ -106,8 +109,13 @@ syn_status syn_kernels_build(syn_kernels *k) {
     SYN_TRY(status);
     k->program[k->n_programs++] = program;
     for (int i = 0; i < k->n; i++)
-        if (!k->instance[i].program) k->instance[i].program = program;
+        if (!k->instance[i].program && k->instance[i].apart == apart) k->instance[i].program = program;
     return SYN_OK;
+}
+
+syn_status syn_kernels_build(syn_kernels *k) {
+    SYN_TRY(build(k, false));
+    return build(k, true);
 }
 
 syn_status syn_kernels_get(syn_kernels *k, int instance, syn_kernel **kernel) {

@@ -1,5 +1,7 @@
 /* Kernel instances of a plan: templates specialised by macros, deduplicated, assembled into as few
- * programs as possible (one, unless something new is asked for later). */
+ * programs as possible: one for the net and one for the machinery around it (calls that stand apart), more
+ * only when something new is asked for later. A net's program is the same text under every optimizer, so the
+ * driver's cache has it when only the training changes. */
 #ifndef SYN_PLAN_KERNELS_H
 #define SYN_PLAN_KERNELS_H
 
@@ -8,6 +10,8 @@
 typedef struct syn_instance {
     char *text;      /* defs, template, undefs: what makes it what it is */
     char *name;      /* "colsum_3" */
+    int number;      /* among those of its kind */
+    bool apart;
     syn_program *program; /* NULL until built */
 } syn_instance;
 

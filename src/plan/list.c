@@ -86,7 +86,8 @@ syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_
                          bool train, bool micro) {
     *l = (syn_list){ .graph = graph, .rows = rows };
     collector c = { .emit = { .graph = graph, .profile = syn_ctx_profile_of(ctx), .dtype = dtype,
-                              .rows = rows, .train = train, .micro = micro, .call = add_call, .gemm = add_gemm },
+                              .rows = rows, .train = train, .micro = micro, .passes = graph->passes,
+                              .call = add_call, .gemm = add_gemm },
                     .ctx = ctx, .list = l };
     for (int i = 0; i < graph->n_nodes; i++) {
         c.node = i;

@@ -22,12 +22,14 @@ static void trace_graph(const syn_plan *plan, const syn_graph *g) {
 
 static syn_status build_train(syn_plan *plan) {
     syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
-    const syn_lower_opts o = { .loss = plan->loss, .output = -1, .train = true, .keep = plan->keep };
+    const syn_lower_opts o = { .loss = plan->loss, .output = -1, .train = true, .keep = plan->keep,
+                               .trained = plan->trained };
     SYN_TRY(syn_net_lower(plan->state->net, &o, g, &plan->loss_node));
     bool *wanted = calloc((size_t)g->n_values + 1, sizeof *wanted);
     if (!wanted) return syn_no_memory((size_t)g->n_values);
     for (int v = 0; v < g->n_values; v++)
-        wanted[v] = (g->value[v].kind == SYN_VALUE_PARAM && plan->trained[g->value[v].param]) ||
+        wanted[v] = (g->value[v].kind == SYN_VALUE_PARAM && plan->trained[g->value[v].param] &&
+                     !plan->state->net->param[g->value[v].param].statistic) ||
                     (plan->keep && v == g->x);
     syn_status status = syn_graph_grad(g, plan->loss_node, wanted, &syn_map_grad_ops);
     int n = g->n_values;
@@ -44,16 +46,22 @@ static syn_status build_train(syn_plan *plan) {
 
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     syn_graph *g = &plan->graph[mode];
-    bool eval = mode == SYN_MODE_EVAL;
+    bool eval = mode != SYN_MODE_INFER;
     int ignored;
     const syn_lower_opts o = { .loss = eval ? plan->loss : -1, .output = eval ? -1 : plan->output,
-                               .link = plan->loss >= 0, .link_loss = plan->loss };
+                               .link = plan->loss >= 0, .link_loss = plan->loss,
+                               .collect = mode == SYN_MODE_COLLECT,
+                               .passes = mode == SYN_MODE_PASSES };
     SYN_TRY(syn_net_lower(plan->state->net, &o, g, &ignored));
     SYN_TRY(syn_graph_prune(g));
     if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
     trace_graph(plan, g);
     plan->has_graph[mode] = true;
     return SYN_OK;
+}
+
+syn_status syn_plan_need_passes(syn_plan *plan) {
+    return plan->has_graph[SYN_MODE_PASSES] ? SYN_OK : build_forward(plan, SYN_MODE_PASSES);
 }
 
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
@@ -151,11 +159,16 @@ static syn_status resolve_ends(syn_plan *plan, const syn_plan_opts *o) {
 
 /* A schedule that needs the length of the run may wait for it: syn_fit tells, before its first step. */
 static syn_status check_schedule(syn_plan *plan) {
-    syn_status status = syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, plan->steps);
-    if (status == SYN_OK || plan->steps) return status;
+    syn_schedule_run run = syn_plan_run(plan);
     syn_schedule later = plan->schedule;
-    if (syn_schedule_check(&later, plan->preset, plan->optim.lr, INT32_MAX) != SYN_OK)
-        return syn_schedule_check(&plan->schedule, plan->preset, plan->optim.lr, 0);
+    syn_plateau_start(&plan->plateau, plan->optim.lr);
+    syn_status status = syn_schedule_check(&plan->schedule, plan->preset, &run);
+    if (status == SYN_OK || (run.steps && run.epoch_steps)) return status;
+    syn_schedule_run known = run; /* as it may be */
+    if (!run.steps) known.steps = INT32_MAX;
+    if (!run.epoch_steps) known.epoch_steps = 1;
+    if (syn_schedule_check(&later, plan->preset, &known) != SYN_OK)
+        return syn_schedule_check(&plan->schedule, plan->preset, &run); /* the error of the run itself */
     plan->schedule = later;
     return SYN_OK;
 }
@@ -180,10 +193,11 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         plan->frame = (syn_frame){ .decay = o->decay, .penalty = o->penalty, .clip = o->clip,
                                    .on_nonfinite = o->on_nonfinite, .accumulate = o->accumulate,
                                    .ema = o->ema };
-        SYN_TRY(syn_frame_prepare(&plan->frame, plan->preset));
+        SYN_TRY(syn_frame_prepare(&plan->frame, &plan->optim, plan->preset));
         SYN_TRY(syn_machinery_rules(plan, o->rules, o->n_rules));
         SYN_TRY(build_train(plan));
         SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
+        if (syn_net_collects(plan->state->net)) SYN_TRY(build_forward(plan, SYN_MODE_COLLECT));
         SYN_TRY(syn_machinery_layout(plan));
     }
     SYN_TRY(build_forward(plan, SYN_MODE_INFER));
@@ -217,6 +231,7 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
     *plan = (syn_plan){ .state = state, .ctx = state->ctx, .dtype = o->dtype, .loss_node = -1,
                         .batch = o->batch ? o->batch : 32, .fuse = !o->no_fuse, .keep = o->keep,
                         .stream = o->stream, .memory_limit = o->memory_limit, .steps = o->steps,
+                        .epoch_steps = o->epoch_steps,
                         .preset = o->preset ? o->preset : state->net->preset, .table_block = -1 };
     for (int i = 0; i < SYN_MODES; i++) syn_graph_init(&plan->graph[i]);
     syn_status status = make(plan, o);

@@ -18,6 +18,9 @@ typedef enum syn_mode {
     SYN_MODE_TRAIN, /* loss, gradients, random layers act */
     SYN_MODE_EVAL,  /* loss, test mode */
     SYN_MODE_INFER, /* predictions */
+    SYN_MODE_COLLECT, /* loss, test mode, but batch_norm normalises by the batch and gathers statistics;
+                         for nets that want them of the whole set */
+    SYN_MODE_PASSES, /* predictions with dropout acting; made when asked for, see syn_plan_need_passes */
     SYN_MODES
 } syn_mode;
 
@@ -27,13 +30,14 @@ struct syn_plan {
     syn_dtype dtype;
     int batch;
     bool fuse, keep, stream;
-    int64_t memory_limit, steps;
+    int64_t memory_limit, steps, epoch_steps;
     int loss, output;        /* layers; -1: none */
     bool labels;
     int64_t classes;
     syn_optim_use optim;
     syn_frame frame;
     syn_schedule schedule;
+    syn_plateau plateau;     /* of performance scheduling */
     syn_preset preset;
     syn_graph graph[SYN_MODES];
     bool has_graph[SYN_MODES];
@@ -51,7 +55,7 @@ struct syn_plan {
     int32_t *part, *range;    /* n_parts x 4; by parameter x 4 */
     int n_parts;
     double (*factor)[SYN_FACTORS]; /* by parameter */
-    bool *trained;            /* by parameter: the rules' word */
+    bool *trained;            /* by parameter: the rules' word; of a statistic: whether it moves */
     bool swapped;             /* the moving average stands in the weights' place */
     syn_buffer *grads, *slots, *block[SYN_BLOCKS];
     syn_buffer **grad;        /* by parameter */
@@ -77,10 +81,16 @@ struct syn_plan {
 /* Slots on the device: the optimizer's, then the moving average. */
 static inline int syn_plan_slots(const syn_plan *p) { return p->optim.n_slots + (p->frame.ema > 0); }
 const char *syn_plan_slot_name(const syn_plan *plan, int k);
+/* What the plan's schedule is asked for. */
+static inline syn_schedule_run syn_plan_run(const syn_plan *p) {
+    return (syn_schedule_run){ .lr = p->optim.lr, .steps = p->steps, .epoch_steps = p->epoch_steps,
+                               .plateau = &p->plateau };
+}
 static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_DOUBLE ? 8 : 4; }
 
 /* The list for a mode and batch size; made, placed, built and bound when it is new. */
 syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
+syn_status syn_plan_need_passes(syn_plan *plan);
 /* Emission of one list without binding (create measures before it allocates). */
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *list);
 syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data);
@@ -89,7 +99,8 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
 
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */
-enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE };
+enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE,
+       SYN_ITEM_TRUST /* of optimizers that need norms; others have none */ };
 
 /* Whether item number `machinery` (below 0: a node's) runs in a training step. */
 bool syn_plan_item_in_step(const syn_plan *plan, int machinery);

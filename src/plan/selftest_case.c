@@ -231,11 +231,11 @@ syn_status syn_selftest_random(syn_ctx *ctx, syn_dtype dtype, double *error) {
     bench b = { .ctx = ctx, .dtype = dtype };
     syn_graph_init(&b.g);
     syn_kernels_init(&b.kernels, ctx, dtype);
-    const double rate = .4;
+    const double rate = .4, attr[] = { rate, 0 };
     const uint32_t key[2] = { 42, 7 };
     uint32_t ctl[SYN_CTL_WORDS] = { [SYN_CTL_STEP] = 9, [SYN_CTL_KEY] = key[0], [SYN_CTL_KEY + 1] = key[1] };
     int x = add_value(&b, ROWS, COLS);
-    int y = x < 0 ? -1 : syn_map_apply(&b.g, syn_fn_find("mask"), &x, 1, &rate, 3);
+    int y = x < 0 ? -1 : syn_map_apply(&b.g, syn_fn_find("mask"), &x, 1, attr, 3);
     if (y >= 0) b.g.value[y].keep = true;
     syn_status status = y >= 0 ? SYN_OK : syn_no_memory(64);
     if (status == SYN_OK)

@@ -7,16 +7,24 @@
 
 enum { HALF = SYN_SCALAR_ROWS / 2 };
 
+static syn_status schedule_at(void *user, int64_t t, double *lr, double *momentum) {
+    const syn_plan *plan = user;
+    const syn_schedule_run run = syn_plan_run(plan);
+    return syn_schedule_value(&plan->schedule, &run, t - 1, lr, momentum);
+}
+
 /* Scalars of the steps [block * HALF, ...), one half of the ring, written before the first of them
  * runs. Steps past the schedule's end are left out; asking for one is the error. */
 static syn_status write_block(syn_plan *plan, int64_t number) {
     int n = SYN_FRAME_SCALARS + plan->optim.n_scalars;
     float *f = plan->table[number & 1];
     double *d = plan->table[number & 1], row[SYN_FRAME_SCALARS + SYN_MAX_SCALARS];
+    const syn_schedule_run run = syn_plan_run(plan);
+    SYN_TRY(syn_optim_reach(&plan->optim, number * HALF + 1, schedule_at, plan));
     for (int i = 0; i < HALF; i++) {
         int64_t t = number * HALF + i;
         double lr, momentum;
-        syn_status status = syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, t, &lr, &momentum);
+        syn_status status = syn_schedule_value(&plan->schedule, &run, t, &lr, &momentum);
         if (status != SYN_OK && t <= plan->step) return status;
         if (status != SYN_OK) break;
         syn_frame_scalars(&plan->frame, t + 1, lr, row);
@@ -35,8 +43,8 @@ static syn_status write_block(syn_plan *plan, int64_t number) {
 static syn_status begin_update(syn_plan *plan) {
     if (plan->swapped)
         return syn_fail(SYN_E_ARGUMENT, "the moving average stands in the weights' place; call syn_ema_swap first");
-    SYN_TRY(syn_schedule_at(&plan->schedule, plan->optim.lr, plan->steps, plan->step, &plan->lr,
-                            &plan->momentum));
+    const syn_schedule_run run = syn_plan_run(plan);
+    SYN_TRY(syn_schedule_value(&plan->schedule, &run, plan->step, &plan->lr, &plan->momentum));
     if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
     if (plan->step / HALF != plan->table_block) SYN_TRY(write_block(plan, plan->step / HALF));
     plan->step++;
@@ -59,6 +67,11 @@ static syn_status run_item(syn_plan *plan, syn_list *list, int item) {
     return syn_list_run(list, plan->ctx, list->n_nodes_items + item, 1);
 }
 
+static syn_status run_update(syn_plan *plan, syn_list *list) {
+    if (plan->optim.impl->norms) SYN_TRY(run_item(plan, list, SYN_ITEM_TRUST));
+    return run_item(plan, list, SYN_ITEM_UPDATE);
+}
+
 syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
     if (plan->frame.accumulate > 1) {
         SYN_TRY(syn_plan_enqueue_gradient(plan, list));
@@ -69,7 +82,7 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
     SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
     if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
     SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
-    return run_item(plan, list, SYN_ITEM_UPDATE);
+    return run_update(plan, list);
 }
 
 syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list) {
@@ -83,7 +96,7 @@ syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list) {
     SYN_TRY(begin_update(plan));
     if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
     SYN_TRY(run_item(plan, list, SYN_ITEM_ADVANCE));
-    return run_item(plan, list, SYN_ITEM_UPDATE);
+    return run_update(plan, list);
 }
 
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {
@@ -179,7 +192,8 @@ syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, 
 
 syn_status syn_update(syn_plan *plan) {
     if (!plan->last) return syn_fail(SYN_E_ARGUMENT, "syn_update: no gradient was computed yet");
-    return syn_plan_enqueue_update(plan, plan->last);
+    SYN_TRY(syn_plan_enqueue_update(plan, plan->last));
+    return syn_plan_pace(plan);
 }
 
 syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
