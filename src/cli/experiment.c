@@ -147,6 +147,7 @@ static void drop_presets(json_t *v, const char *preset) {
     const char *own = json_string_value(json_object_get(v, "preset"));
     if (own && !strcmp(own, preset)) json_object_del(v, "preset");
     json_object_foreach(v, key, item) drop_presets(item, preset);
+    for (size_t i = 0; i < json_array_size(v); i++) drop_presets(json_array_get(v, i), preset);
 }
 
 /* { he_normal: {} } -> he_normal, wherever dropping presets left nothing */

@@ -3,6 +3,7 @@
 #define SYN_CLI_EXPERIMENT_H
 
 #include "cli/yaml.h"
+#include "optim/optim.h"
 
 #include <syncline/syncline.h>
 
@@ -79,6 +80,9 @@ syn_status cli_experiment_data(cli_experiment *e);
 /* Describe the network and its loss; needs the data, whose shape the input takes. Labels are
  * checked against the output. */
 syn_status cli_experiment_net(cli_experiment *e);
+/* The schedule, resolved and checked, with the run and the optimizer that it is for; needs the data. */
+syn_status cli_experiment_schedule(const cli_experiment *e, syn_schedule *schedule, syn_schedule_run *run,
+                                   syn_optim_use *use);
 /* The resolved experiment as YAML text (malloc'd), after the two above; NULL without memory. */
 char *cli_experiment_text(const cli_experiment *e);
 

@@ -280,17 +280,27 @@ static syn_status check_targets(const cli_experiment *e, const syn_data *set, co
     return SYN_E_ARGUMENT;
 }
 
-/* Whether the schedule suits the run: some want steps, and some end. */
-static syn_status check_schedule(const cli_experiment *e) {
-    syn_optim_use use;
-    syn_schedule copy = e->train.schedule;
-    int64_t steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch) * e->train.epochs;
-    if (e->train.steps && e->train.steps < steps) steps = e->train.steps;
-    if (syn_optim_prepare(&e->train.optimizer, e->top.preset, &use) != SYN_OK)
+/* Some schedules want steps, some end, and one monitors what may not be there. */
+syn_status cli_experiment_schedule(const cli_experiment *e, syn_schedule *schedule, syn_schedule_run *run,
+                                   syn_optim_use *use) {
+    int64_t epoch_steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch);
+    *schedule = e->train.schedule;
+    *run = (syn_schedule_run){ .steps = epoch_steps * e->train.epochs, .epoch_steps = epoch_steps };
+    if (e->train.steps && e->train.steps < run->steps) run->steps = e->train.steps;
+    if (syn_optim_prepare(&e->train.optimizer, e->top.preset, use) != SYN_OK)
         return cli_fail_again(train_key(e, "optimizer"), "train: optimizer");
-    if (syn_schedule_check(&copy, e->top.preset, use.lr, steps) != SYN_OK)
+    run->lr = use->lr;
+    if (syn_schedule_check(schedule, e->top.preset, run) != SYN_OK ||
+        syn_schedule_check_monitor(schedule, e->val_set != NULL, true) != SYN_OK)
         return cli_fail_again(train_key(e, "schedule"), "train: schedule");
     return SYN_OK;
+}
+
+static syn_status check_schedule(const cli_experiment *e) {
+    syn_schedule schedule;
+    syn_schedule_run run;
+    syn_optim_use use;
+    return cli_experiment_schedule(e, &schedule, &run, &use);
 }
 
 syn_status cli_experiment_net(cli_experiment *e) {

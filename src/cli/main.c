@@ -20,6 +20,12 @@ static const cli_flag train_flags[] = {
     { "resume", "DIR", "go on with the run in this folder, exactly; instead of FILE" },
     { NULL, NULL, NULL }
 };
+static const cli_flag schedule_flags[] = {
+    { "out", "FILE.svg", "where the picture goes; default: schedule.svg" },
+    { "rows", "N", "rows of the table; default: 20" },
+    CLI_SET_FLAG,
+    { NULL, NULL, NULL }
+};
 static const cli_flag predict_flags[] = {
     CLI_DEVICE_FLAG,
     { "out", "FILE.npy", "where predictions go; default: predictions.npy in the run folder" },
@@ -37,6 +43,9 @@ static const cli_command commands[] = {
     { "plan", "FILE", 1, 1, "show layers, shapes, parameters, launches and memory of an experiment",
       "Checks the experiment file and its data, and compiles for the device, but trains nothing.",
       plan_flags, cli_plan },
+    { "schedule", "FILE", 1, 1, "show an experiment's learning rate and momentum over the run",
+      "Prints some of the values and draws all of them as schedule.svg. Trains nothing.", schedule_flags,
+      cli_schedule },
     { "train", "[FILE]", 0, 1, "train the network an experiment file describes",
       "The run folder gets experiment.yaml (every option written out), weights.safetensors, "
       "state.safetensors (for --resume), history.csv, history.jsonl, curves.svg and summary.json.\n"

@@ -125,6 +125,8 @@ static void default_text(syn_text *t, const syn_option *o, int preset) {
     case SYN_OPTION_INIT:
         syn_text_add(t, "%s", o->text_def[preset] ? o->text_def[preset] : "-");
         break;
+    case SYN_OPTION_LIST:
+    case SYN_OPTION_SPECS: syn_text_add(t, "-"); break;
     }
 }
 
@@ -156,6 +158,8 @@ static void allowed_text(syn_text *t, const syn_option *o) {
         break;
     case SYN_OPTION_TEXT: syn_text_add(t, "text"); break;
     case SYN_OPTION_INIT: syn_text_add(t, "%s", o->table()->kind); break;
+    case SYN_OPTION_LIST: syn_text_add(t, "list of %s", syn_range_text(range, sizeof range, o, false)); break;
+    case SYN_OPTION_SPECS: syn_text_add(t, "list of %ss", o->table()->kind); break;
     }
 }
 

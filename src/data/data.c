@@ -73,7 +73,7 @@ static syn_status fill(syn_data *d, const syn_array *x, const syn_array *y, cons
     d->x = x->data;
     d->x_type = x->type;
     if (!y || !y->data) return SYN_OK;
-    int64_t rows;
+    int64_t rows = 0;
     syn_shape row;
     SYN_TRY(split(y, y_name, &rows, &row));
     if (rows != d->rows)
