@@ -1,4 +1,4 @@
-/* A net for every row of the tables of maps, layers and losses, with inputs and targets to feed it: what
+/* Nets with every row of the tables of maps, layers and losses, several to a net, with inputs and targets to feed it: what
  * the table-walking tests share. A row that is added is walked without a change here, as long as its options
  * that must be given can be guessed (see nets.c). */
 #ifndef SYN_TESTS_NETS_H
@@ -7,7 +7,7 @@
 #include "suite.h"
 
 typedef struct net_case {
-    char name[128];
+    char name[256];
     syn_net *net;
     syn_tensor loss;
     bool random; /* a layer draws random numbers in training */

