@@ -289,11 +289,9 @@ static syn_status print_launches(bench *b, double seconds, double peak) {
     for (int i = 0; i < b->source->n_feeds; i++)
         for (int k = 0; k < b->source->feed[i].n && b->source->feed[i].list == b->list; k++)
             SYN_TRY(print_item(b, b->source->feed[i].item, k, peak, &sum));
-    for (int i = 0; i < b->list->n_items; i++) {
-        int machinery = i - b->list->n_nodes_items;
-        if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE) continue;
-        SYN_TRY(print_item(b, b->list->item, i, peak, &sum));
-    }
+    for (int i = 0; i < b->list->n_items; i++)
+        if (syn_plan_item_in_step(b->plan, i - b->list->n_nodes_items))
+            SYN_TRY(print_item(b, b->list->item, i, peak, &sum));
     printf("  sum of launches %.1f us; a whole step %.1f us\n", sum * 1e6, step * 1e6);
     return SYN_OK;
 }
