@@ -61,7 +61,10 @@ static void end(net_case *c, net_visit visit, void *user) {
     ck_assert_msg(syn_net_status(net) == SYN_OK, "%s: %s", c->name, syn_error_text());
     const syn_net_layer *loss = &net->layer[c->loss.layer];
     c->y = net->layer[loss->in[0]].shape;
-    for (int i = 0; i < net->n_layers; i++) c->random |= net->layer[i].row->random;
+    for (int i = 0; i < net->n_layers; i++) {
+        c->modal |= net->layer[i].row->modal;
+        c->random |= net->layer[i].row->random || net->layer[i].row->modal;
+    }
     if (loss->row->labels) {
         c->classes = (int)c->y.dim[c->y.rank - 1];
         c->y.rank = 0;
@@ -116,6 +119,7 @@ static void *guess_options(const syn_def *def) {
     for (int i = 0; i < def->n_options; i++) {
         const syn_option *o = &def->option[i];
         if (o->kind == SYN_OPTION_INT && o->def[0] == 0 && o->lo >= 1) set(opts, o, 3);
+        if (strcmp(o->name, "groups") == 0) set(opts, o, 3);
         if (o->kind == SYN_OPTION_REAL && o->def[0] == 0 && o->lo == 0 && o->hi <= 1) set(opts, o, .3);
         /* slopes away from 0, where elu behind them has its kink */
         if (o->kind == SYN_OPTION_REAL && strcmp(o->name, "alpha") == 0) set(opts, o, .2);

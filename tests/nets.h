@@ -10,7 +10,8 @@ typedef struct net_case {
     char name[256];
     syn_net *net;
     syn_tensor loss;
-    bool random; /* a layer draws random numbers in training */
+    bool random; /* a layer draws random numbers in training, or is modal */
+    bool modal;  /* a layer works otherwise in training than in test mode: batch_norm */
     syn_shape x, y; /* of one sample; y: rank 0 for labels */
     int classes;    /* labels */
 } net_case;

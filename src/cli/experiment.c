@@ -72,10 +72,17 @@ static const syn_option train_options[] = {
                "would fit there"),
     OPT(cli_train_opts, memory_limit, REAL, .lo = 1, .hi = 1e15,
         .doc = "bytes of device memory; default: what the device has"),
+    OPT(cli_train_opts, accumulate, INT, .def = { 1, 1 }, .lo = 1, .hi = 4095,
+        .doc = "batches whose mean gradient makes one step"),
+    OPT(cli_train_opts, ema, REAL, .lo = 0, .hi = .999999999,
+        .doc = "decay of a moving average of the weights, evaluated and saved beside them; 0: none"),
+    OPT(cli_train_opts, on_nonfinite, CHOICE, .def = { 1, 1 }, .choices = "stop|skip|propagate",
+        .doc = "what a loss or gradient that is NaN or infinite does"),
 };
 const syn_def cli_train_def =
     DEF("train", cli_train_opts, train_options,
-        "How to train. Also: checkpoint, when state.safetensors is written (help checkpoint).");
+        "How to train. Also: decay, penalty, clip and rules (help decay, ...), and checkpoint, when "
+        "state.safetensors is written (help checkpoint).");
 
 static const syn_option checkpoint_options[] = {
     OPT(cli_checkpoint_opts, every, INT, .def = { 1, 1 }, .lo = 1, .hi = 1e6,
@@ -89,7 +96,7 @@ const syn_def cli_checkpoint_def =
 
 static const char *const top_keys[] = { "data", "model", "train", NULL };
 static const char *const data_keys[] = { "train", "test", "validation", NULL };
-static const char *const train_keys[] = { "checkpoint", NULL };
+static const char *const train_keys[] = { "checkpoint", "decay", "penalty", "clip", "rules", NULL };
 
 const syn_table *cli_losses(void) {
     static const syn_def *row[64];
@@ -199,6 +206,7 @@ static syn_status read_sections(cli_experiment *e) {
     SYN_TRY(syn_options_read(&cli_train_def, &e->train, train, "train", train_keys));
     SYN_TRY(syn_options_read(&cli_checkpoint_def, &e->checkpoint,
                              json_object_get(train, "checkpoint"), "train: checkpoint", NULL));
+    SYN_TRY(cli_train_parts_read(&e->parts, train));
     if (!e->train.loss.def) {
         syn_text names = { 0 };
         for (int i = 0; i < cli_losses()->n; i++)
@@ -231,6 +239,7 @@ static syn_status start_resolved(cli_experiment *e) {
         json_object_set_new(train, "init", json_string(path ? path : e->train.init));
         free(path);
     }
+    cli_train_parts_write(e, &e->parts, train);
     json_object_set_new(train, "checkpoint",
                         cli_write_resolved(e, &cli_checkpoint_def, &e->checkpoint, "checkpoint"));
     return json_object_set_new(e->resolved, "train", train) ? syn_no_memory(64) : SYN_OK;
@@ -287,6 +296,7 @@ void cli_experiment_free(cli_experiment *e) {
     json_decref(e->root);
     json_decref(e->resolved);
     cli_yaml_free(&e->yaml);
+    free(e->parts.rules);
     free(e->path);
     free(e->folder);
     *e = (cli_experiment){ 0 };

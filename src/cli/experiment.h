@@ -31,14 +31,25 @@ typedef struct cli_train_opts {
     int dtype;   /* 1 float, 2 double */
     bool stream;
     double memory_limit;
+    int accumulate, on_nonfinite; /* on_nonfinite: 1 stop, 2 skip, 3 propagate */
+    double ema;
 } cli_train_opts;
+
+/* Parts of train with options of their own (experiment_train.c). */
+typedef struct cli_train_parts {
+    syn_decay_opts decay;
+    syn_penalty_opts penalty;
+    syn_clip_opts clip;
+    syn_rule *rules; /* free it */
+    int n_rules;
+} cli_train_parts;
 
 typedef struct cli_checkpoint_opts {
     syn_preset preset;
     int every, every_steps;
 } cli_checkpoint_opts;
 
-extern const syn_def cli_top_def, cli_data_def, cli_train_def, cli_checkpoint_def;
+extern const syn_def cli_top_def, cli_data_def, cli_train_def, cli_checkpoint_def, cli_rule_def;
 const syn_table *cli_losses(void); /* the rows of the layer table that are losses */
 
 /* Options of an activation by its map row: a def made for the row, and the struct it fills. */
@@ -63,6 +74,7 @@ typedef struct cli_experiment {
     cli_data_opts data;
     cli_train_opts train;
     cli_checkpoint_opts checkpoint;
+    cli_train_parts parts;
     syn_data *set, *train_set, *val_set,
         *test_set; /* set: what train_set and val_set are cut from */
     syn_data *val_file;
@@ -87,6 +99,10 @@ syn_status cli_experiment_schedule(const cli_experiment *e, syn_schedule *schedu
 char *cli_experiment_text(const cli_experiment *e);
 
 /* ---- between the files of the reader ---- */
+
+syn_status cli_train_parts_read(cli_train_parts *p, json_t *train);
+/* Those the file gives, resolved, into the run folder's text. */
+void cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train);
 
 /* A path of the file, absolute (malloc'd), so that the run folder can stand anywhere. */
 char *cli_absolute(const cli_experiment *e, const char *path);

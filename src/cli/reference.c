@@ -1,6 +1,7 @@
 #include "cli/reference.h"
 
 #include "base/options_json.h"
+#include "optim/frame.h"
 #include "cli/cli.h"
 #include "layer/init.h"
 #include "layer/layer.h"
@@ -66,11 +67,12 @@ TABLE(schedules, syn_schedules)
 TABLE(initialisers, syn_inits)
 
 static const syn_def *const sections[] = { &cli_top_def, &cli_data_def, &cli_train_def,
-                                           &cli_checkpoint_def };
-static int count_sections(void) { return (int)SYN_COUNT(sections); }
+                                           &cli_checkpoint_def, &cli_rule_def };
+static int count_sections(void) { return (int)SYN_COUNT(sections) + syn_train_rows()->n; }
 static const syn_def *section_at(int i, cli_map_def *room) {
     (void)room;
-    return sections[i];
+    int own = (int)SYN_COUNT(sections);
+    return i < own ? sections[i] : syn_train_rows()->row[i - own];
 }
 
 static const cli_topic topics[] = {

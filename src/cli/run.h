@@ -6,6 +6,7 @@
 
 #define CLI_EXPERIMENT "experiment.yaml"
 #define CLI_WEIGHTS "weights.safetensors"
+#define CLI_AVERAGE "weights-ema.safetensors" /* their moving average, where train.ema asks for it */
 #define CLI_STATE "state.safetensors"
 #define CLI_SUMMARY "summary.json"
 #define CLI_CURVES "curves.svg"

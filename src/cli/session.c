@@ -72,6 +72,14 @@ syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *devi
                            .dtype = e->train.dtype == 2 ? SYN_DOUBLE : SYN_FLOAT,
                            .preset = e->top.preset,
                            .stream = e->train.stream,
+                           .decay = e->parts.decay,
+                           .penalty = e->parts.penalty,
+                           .clip = e->parts.clip,
+                           .rules = e->parts.rules,
+                           .n_rules = e->parts.n_rules,
+                           .accumulate = e->train.accumulate,
+                           .ema = e->train.ema,
+                           .on_nonfinite = (syn_nonfinite)(e->train.on_nonfinite - 1),
                            .memory_limit = (int64_t)e->train.memory_limit };
     return syn_plan_create(&s->plan, s->state, &opts);
 }

@@ -46,7 +46,7 @@ typedef struct trainer {
     char *error;
     syn_report last;
     double samples, seconds; /* trained here, for the rate */
-    syn_metrics test, val;
+    syn_metrics test, val, average;
 } trainer;
 
 static bool fail(trainer *t, syn_status status) {
@@ -142,11 +142,22 @@ static syn_status write_experiment(trainer *t) {
     return status;
 }
 
-static syn_status save_weights(trainer *t) {
-    char *path = cli_run_path(t->folder, CLI_WEIGHTS);
+static syn_status save_as(trainer *t, const char *file) {
+    char *path = cli_run_path(t->folder, file);
     syn_status status = path ? syn_save(t->s.state, path) : syn_no_memory(4096);
     free(path);
     return status;
+}
+
+static syn_status save_weights(trainer *t) { return save_as(t, CLI_WEIGHTS); }
+
+/* The moving average takes the weights' place while it is saved and evaluated. */
+static syn_status finish_average(trainer *t) {
+    if (!(t->e.train.ema > 0) || syn_plan_step(t->s.plan) == 0) return SYN_OK;
+    SYN_TRY(syn_ema_swap(t->s.plan));
+    SYN_TRY(save_as(t, CLI_AVERAGE));
+    if (t->e.test_set) SYN_TRY(syn_evaluate(t->s.plan, t->e.test_set, &t->average));
+    return syn_ema_swap(t->s.plan);
 }
 
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
@@ -157,6 +168,10 @@ static syn_status write_summary(trainer *t) {
     json_object_set_new(s, "name", json_string(e->top.name));
     json_object_set_new(s, "test_loss", number(t->test.loss));
     json_object_set_new(s, "test_accuracy", number(t->test.accuracy));
+    if (e->train.ema > 0) {
+        json_object_set_new(s, "test_loss_ema", number(t->average.loss));
+        json_object_set_new(s, "test_accuracy_ema", number(t->average.accuracy));
+    }
     json_object_set_new(s, "val_loss", number(t->val.loss));
     json_object_set_new(s, "val_accuracy", number(t->val.accuracy));
     json_object_set_new(s, "epochs", json_integer(t->history.n));
@@ -259,6 +274,7 @@ static syn_status finish(trainer *t) {
     SYN_TRY(save_weights(t));
     if (t->e.test_set) SYN_TRY(syn_evaluate(t->s.plan, t->e.test_set, &t->test));
     if (t->e.val_set) SYN_TRY(syn_evaluate(t->s.plan, t->e.val_set, &t->val));
+    SYN_TRY(finish_average(t));
     SYN_TRY(syn_history_write(&t->history, t->folder, t->e.top.name));
     SYN_TRY(write_summary(t));
     const syn_metrics *m = t->e.test_set ? &t->test : &t->val;
@@ -269,6 +285,9 @@ static syn_status finish(trainer *t) {
         else
             print_row(name, "accuracy %.2f %%, loss %.4f", 100 * m->accuracy, m->loss);
     }
+    if (t->e.test_set && t->e.train.ema > 0)
+        print_row("average", "accuracy %.2f %%, loss %.4f, of the weights' moving average",
+                  100 * t->average.accuracy, t->average.loss);
     print_row("run", "%s", t->folder);
     print_row("curves", "%s/%s", t->folder, CLI_CURVES);
     return SYN_OK;
@@ -289,7 +308,8 @@ int cli_train(const cli_call *call) {
         return cli_usage(call, "--resume goes on in its own folder with its own weights, without "
                                "--out and --init");
     trainer t = { .test = { .loss = NAN, .accuracy = NAN },
-                  .val = { .loss = NAN, .accuracy = NAN } };
+                  .val = { .loss = NAN, .accuracy = NAN },
+                  .average = { .loss = NAN, .accuracy = NAN } };
     cli_progress_start(&t.progress);
     int code = CLI_OK;
     if (prepare(&t, call) != SYN_OK) {

@@ -46,7 +46,7 @@ static syn_status build_train(syn_plan *plan) {
 
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     syn_graph *g = &plan->graph[mode];
-    bool eval = mode != SYN_MODE_INFER;
+    bool eval = mode != SYN_MODE_INFER && mode != SYN_MODE_PASSES;
     int ignored;
     const syn_lower_opts o = { .loss = eval ? plan->loss : -1, .output = eval ? -1 : plan->output,
                                .link = plan->loss >= 0, .link_loss = plan->loss,

@@ -1,0 +1,261 @@
+/* Times the update launch of every optimizer over ten million weights, beside a plain stream kernel that
+ * reads and writes as much in the same buffers, by turns: milliseconds, bytes moved, GB/s, and the share of
+ * the stream's GB/s. Then the whole update again with clipping by global norm, and what that adds.
+ *
+ * LAMB and LARS have two launches, one of which only reads; both are timed and counted. */
+#include "optim/optim.h"
+#include "plan/plan.h"
+#include "train/loop.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TURNS = 200 };
+
+typedef struct options {
+    const char *optimizer; /* NULL: all */
+    double weights, seconds;
+    bool json;
+} options;
+
+typedef struct bench {
+    const options *o;
+    syn_ctx *ctx;
+    syn_net *net;
+    syn_state *state;
+    syn_tensor loss;
+    int width; /* of two square layers */
+    double *values;
+} bench;
+
+typedef struct timed {
+    syn_plan *plan;
+    syn_list *list;
+    syn_program *program;
+    syn_kernel *kernel; /* the stream */
+    size_t global, local;
+} timed;
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n) {
+    qsort(v, (size_t)n, sizeof *v, compare_doubles);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* ---- the stream ---- */
+
+/* RUN elements a work-item (CPU) or work-group (GPU); SLOTS blocks read and written besides the first. */
+static const char stream_text[] =
+    "#define V2(t, n) t##n\n#define V1(t, n) V2(t, n)\n"
+    "#if VEC == 1\n#define element float\n#define LOAD(p, i) (p)[i]\n#define STORE(v, p, i) (p)[i] = (v)\n"
+    "#else\n#define element V1(float, VEC)\n#define LOAD(p, i) V1(vload, VEC)(0, (p) + (i))\n"
+    "#define STORE(v, p, i) V1(vstore, VEC)(v, 0, (p) + (i))\n#endif\n"
+    "__kernel void stream(__global float *w, __global const float *g, __global float *slot, const int n) {\n"
+    "#if VEC == 1\n"
+    "    const int first = (int)get_group_id(0) * RUN + (int)get_local_id(0), stride = (int)get_local_size(0);\n"
+    "    const int end = min(((int)get_group_id(0) + 1) * RUN, n);\n"
+    "#else\n"
+    "    const int first = (int)get_global_id(0) * RUN, stride = VEC;\n"
+    "    const int end = min(first + RUN, n / VEC * VEC);\n"
+    "#endif\n"
+    "    for (int i = first; i < end; i += stride) {\n"
+    "        const element v = LOAD(g, i);\n"
+    "        STORE(.5f * LOAD(w, i) + v, w, i);\n"
+    "#if SLOTS > 0\n        STORE(.5f * LOAD(slot, i) + v, slot, i);\n#endif\n"
+    "#if SLOTS > 1\n        STORE(.5f * LOAD(slot + n, i) + v, slot + n, i);\n#endif\n"
+    "#if SLOTS > 2\n        STORE(.5f * LOAD(slot + 2 * (size_t)n, i) + v, slot + 2 * (size_t)n, i);\n#endif\n"
+    "#if SLOTS > 3\n        STORE(.5f * LOAD(slot + 3 * (size_t)n, i) + v, slot + 3 * (size_t)n, i);\n#endif\n"
+    "    }\n"
+    "}\n";
+
+static syn_status make_stream(const bench *b, timed *t) {
+    const syn_profile *p = syn_ctx_profile_of(b->ctx);
+    int run = 2048, n = (int)t->plan->grad_length;
+    char *text = syn_format("#define VEC %d\n#define RUN %d\n#define SLOTS %d\n%s", p->cpu ? p->vec_float : 1, run,
+                            t->plan->optim.n_slots, stream_text);
+    syn_status status = text ? syn_program_build(&t->program, b->ctx, text, "-cl-std=CL1.2")
+                             : syn_no_memory(sizeof stream_text);
+    free(text);
+    SYN_TRY(status);
+    SYN_TRY(syn_kernel_create(&t->kernel, t->program, "stream"));
+    const syn_block block[] = { SYN_BLOCK_PARAMS, SYN_BLOCK_GRADS, SYN_BLOCK_SLOTS };
+    for (int i = 0; i < 3; i++) SYN_TRY(syn_kernel_buffer(t->kernel, i, t->plan->block[block[i]]));
+    SYN_TRY(syn_kernel_value(t->kernel, 3, &n, sizeof n));
+    t->local = p->cpu ? 1 : 128;
+    t->global = (size_t)syn_ceil_div(n, run) * t->local;
+    return SYN_OK;
+}
+
+static double stream_bytes(const timed *t) {
+    return (double)t->plan->grad_length * 4 * (3 + 2.0 * t->plan->optim.n_slots);
+}
+
+/* ---- what is timed ---- */
+
+static syn_status describe(bench *b) {
+    b->width = (int)((sqrt(1 + 2 * b->o->weights) - 1) / 2);
+    SYN_TRY(syn_net_create(&b->net, 42));
+    syn_tensor x = syn_input(b->net, SYN_SHAPE(b->width));
+    for (int i = 0; i < 2; i++) x = syn_dense(x, &(syn_dense_opts){ .units = b->width });
+    b->loss = syn_mse(x);
+    SYN_TRY(syn_state_create(&b->state, b->ctx, b->net));
+    int64_t n = (int64_t)b->width * b->width;
+    b->values = malloc((size_t)n * sizeof *b->values);
+    if (!b->values) return syn_no_memory((size_t)n * sizeof *b->values);
+    uint32_t word = 42;
+    for (int64_t i = 0; i < n; i++) {
+        word = word * 1664525u + 1013904223u;
+        b->values[i] = ((double)(word >> 8) * 0x1p-23 - 1) * 1e-2;
+    }
+    return SYN_OK;
+}
+
+/* A plan with gradients in place and some steps behind it, so that no first-step convention is timed. */
+static syn_status open_plan(bench *b, const char *optimizer, double clip, timed *t) {
+    syn_plan_opts o = { .loss = b->loss, .batch = 1, .clip.global_norm = clip };
+    SYN_TRY(syn_optim_named(&o.optim, optimizer, 0));
+    SYN_TRY(syn_plan_create(&t->plan, b->state, &o));
+    const syn_array row = { b->values, SYN_F64, SYN_SHAPE(1, b->width) };
+    SYN_TRY(syn_gradient(t->plan, &row, &row, NULL));
+    for (int p = 0; p < b->state->n_params; p++) {
+        const char *name = b->net->param[p].name;
+        SYN_TRY(syn_param_write(b->state, name, b->values, b->state->count[p]));
+        SYN_TRY(syn_grad_write(t->plan, name, b->values, b->state->count[p]));
+    }
+    t->list = t->plan->last;
+    for (int i = 0; i < 8; i++) SYN_TRY(syn_plan_enqueue_update(t->plan, t->list));
+    return syn_ctx_finish(b->ctx);
+}
+
+static void close_plan(timed *t) {
+    syn_kernel_destroy(t->kernel);
+    syn_program_destroy(t->program);
+    syn_plan_destroy(t->plan);
+    *t = (timed){ 0 };
+}
+
+typedef enum what { LAUNCH, STREAM, UPDATE } what;
+
+static syn_status run_once(const bench *b, timed *t, what w) {
+    int machinery = t->list->n_nodes_items;
+    if (w == STREAM) return syn_kernel_run(t->kernel, 1, &t->global, &t->local);
+    if (w == UPDATE) return syn_plan_enqueue_update(t->plan, t->list);
+    if (t->plan->optim.impl->norms)
+        SYN_TRY(syn_item_run(&t->list->item[machinery + SYN_ITEM_TRUST], t->list, b->ctx));
+    return syn_item_run(&t->list->item[machinery + SYN_ITEM_UPDATE], t->list, b->ctx);
+}
+
+static syn_status time_one(const bench *b, timed *t, what w, double *seconds) {
+    enum { REPEATS = 3 };
+    double start = syn_seconds();
+    for (int i = 0; i < REPEATS; i++) SYN_TRY(run_once(b, t, w));
+    SYN_TRY(syn_ctx_finish(b->ctx));
+    *seconds = (syn_seconds() - start) / REPEATS;
+    return SYN_OK;
+}
+
+/* By turns, first against second; ratio: the median over turns of second / first. */
+static syn_status by_turns(const bench *b, timed *first, what one, timed *second, what two, double *seconds,
+                           double *other, double *ratio) {
+    double a[MOST_TURNS], c[MOST_TURNS], r[MOST_TURNS];
+    int n = 0;
+    SYN_TRY(time_one(b, first, one, seconds));
+    SYN_TRY(time_one(b, second, two, other));
+    for (double start = syn_seconds(); n < MOST_TURNS && (n < 5 || syn_seconds() - start < b->o->seconds); n++) {
+        SYN_TRY(time_one(b, first, one, &a[n]));
+        SYN_TRY(time_one(b, second, two, &c[n]));
+        r[n] = c[n] / a[n];
+    }
+    *seconds = median(a, n);
+    *other = median(c, n);
+    *ratio = median(r, n);
+    return SYN_OK;
+}
+
+static syn_status measure(bench *b, const char *name, timed *plain, timed *clipped) {
+    double seconds, stream, ratio, whole, with_clip, cost;
+    SYN_TRY(open_plan(b, name, 0, plain));
+    SYN_TRY(make_stream(b, plain));
+    SYN_TRY(by_turns(b, plain, LAUNCH, plain, STREAM, &seconds, &stream, &ratio));
+    SYN_TRY(open_plan(b, name, 1, clipped));
+    SYN_TRY(by_turns(b, plain, UPDATE, clipped, UPDATE, &whole, &with_clip, &cost));
+    const syn_item *item = &plain->list->item[plain->list->n_nodes_items];
+    double bytes = item[SYN_ITEM_UPDATE].call.bytes;
+    if (plain->plan->optim.impl->norms) bytes += item[SYN_ITEM_TRUST].call.bytes;
+    double share = ratio * bytes / stream_bytes(plain);
+    const char *form =
+        b->o->json ? "{\"optimizer\": \"%s\", \"slots\": %d, \"weights\": %.0f, \"ms\": %.5g, \"bytes\": %.0f, "
+                     "\"gb_per_s\": %.5g, \"stream_gb_per_s\": %.5g, \"share_of_stream\": %.4g, "
+                     "\"clip_percent\": %.4g}\n"
+                   : "%-10s %5d %10.0f %9.3f %12.0f %8.1f %8.1f %9.3f %9.1f\n";
+    printf(form, name, plain->plan->optim.n_slots, (double)plain->plan->grad_length, seconds * 1e3, bytes,
+           bytes / seconds / 1e9, stream_bytes(plain) / stream / 1e9, share, (cost - 1) * 100);
+    fflush(stdout);
+    return SYN_OK;
+}
+
+static syn_status run(bench *b) {
+    SYN_TRY(syn_ctx_create(&b->ctx, NULL));
+    SYN_TRY(describe(b));
+    if (!b->o->json)
+        printf("%-10s %5s %10s %9s %12s %8s %8s %9s %9s\n", "optimizer", "slots", "weights", "ms", "bytes",
+               "GB/s", "stream", "of stream", "clip +%");
+    const syn_table *all = syn_optims();
+    for (int i = 0; i < all->n; i++) {
+        if (b->o->optimizer && strcmp(b->o->optimizer, all->row[i]->name) != 0) continue;
+        timed plain = { 0 }, clipped = { 0 };
+        syn_status status = measure(b, all->row[i]->name, &plain, &clipped);
+        close_plan(&plain);
+        close_plan(&clipped);
+        SYN_TRY(status);
+    }
+    return SYN_OK;
+}
+
+static int usage(const char *wrong) {
+    if (wrong) fprintf(stderr, "optim: %s\n", wrong);
+    fprintf(wrong ? stderr : stdout,
+            "optim [--optimizer NAME] [--weights N] [--seconds S] [--json]\n"
+            "  --optimizer  one; default: all\n"
+            "  --weights    about so many (1e7)\n"
+            "  --seconds    of a measurement; an optimizer takes two (1)\n"
+            "  --json       an object a line\n"
+            "SYNCLINE_DEVICE chooses the device.\n");
+    return wrong ? 2 : 0;
+}
+
+static const char *parse(int argc, char **argv, options *o) {
+    for (int i = 1; i < argc; i++) {
+        const char *key = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(key, "--json") == 0) o->json = true;
+        else if (i++ + 1 >= argc) return "an option is unknown or lacks its value";
+        else if (strcmp(key, "--optimizer") == 0) o->optimizer = value;
+        else if (strcmp(key, "--weights") == 0) o->weights = atof(value);
+        else if (strcmp(key, "--seconds") == 0) o->seconds = atof(value);
+        else return "an option is unknown";
+    }
+    if (o->optimizer && !syn_table_find(syn_optims(), o->optimizer)) return syn_error_text();
+    if (!(o->weights >= 1000 && o->weights <= 4e8)) return "--weights: 1000 to 4e8";
+    return o->seconds > 0 ? NULL : "--seconds: more than 0";
+}
+
+int main(int argc, char **argv) {
+    options o = { .weights = 1e7, .seconds = 1 };
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(NULL);
+    const char *wrong = parse(argc, argv, &o);
+    if (wrong) return usage(wrong);
+    bench b = { .o = &o };
+    syn_status status = run(&b);
+    syn_state_destroy(b.state);
+    syn_net_destroy(b.net);
+    syn_ctx_destroy(b.ctx);
+    free(b.values);
+    if (status != SYN_OK) fprintf(stderr, "optim: %s\n", syn_error_text());
+    return status != SYN_OK;
+}

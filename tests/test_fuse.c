@@ -1,0 +1,206 @@
+/* Fusion on against off, on the device: weights after training nets with branches, and every value of random
+ * graphs. test_graph.c looks at the pass itself. */
+#include "bench.h"
+
+#include "base/rng.h"
+
+/* ---- nets ---- */
+
+static syn_tensor dense(syn_tensor x, int units) {
+    return syn_dense(x, &(syn_dense_opts){ .units = units, .bias_init = syn_init_uniform(NULL) });
+}
+
+/* Two dropouts of one tensor, sums and concatenations of shared tensors, one tensor twice. */
+static syn_tensor branches(syn_net *net) {
+    syn_tensor x = syn_elu(dense(syn_input(net, SYN_SHAPE(9)), 17), 1);
+    syn_tensor a = syn_dropout(x, .3), b = syn_dropout(x, .2), two = syn_dropout(a, .1);
+    syn_tensor s = syn_add((syn_tensor[]){ a, b, x, x, two }, 5);
+    syn_tensor c = syn_concat((syn_tensor[]){ syn_tanh(s), s, s, syn_sigmoid(x) }, 4);
+    return syn_softmax_xent(dense(c, 4));
+}
+
+/* Maps on both sides of a product that reads what they share: fusing across it would be a cycle. */
+static syn_tensor around_a_product(syn_net *net) {
+    syn_tensor x = syn_input(net, SYN_SHAPE(9)), y = syn_tanh(dense(x, 9));
+    for (int i = 0; i < 2; i++) {
+        syn_tensor z = syn_sigmoid(dense(syn_leaky_relu(y, .1), 9));
+        y = syn_add((syn_tensor[]){ syn_elu(y, .5), z, x }, 3);
+    }
+    return syn_softmax_xent(dense(y, 4));
+}
+
+/* A chain, a shared trunk of maps alone, axes that are not the batch's. */
+static syn_tensor chains(syn_net *net) {
+    syn_tensor x = syn_input(net, SYN_SHAPE(9)), y = dense(x, 16), z = y;
+    for (int i = 0; i < 12; i++) {
+        z = i % 3 == 0 ? syn_tanh(z) : i % 3 == 1 ? syn_dropout(syn_linear(z), .25) : syn_elu(z, 1);
+        if (i % 4 == 3) z = syn_add((syn_tensor[]){ z, y }, 2);
+    }
+    return syn_softmax_xent(dense(syn_concat((syn_tensor[]){ z, y, x }, 3), 4));
+}
+
+static const struct {
+    const char *name;
+    syn_tensor (*build)(syn_net *net);
+} nets[] = { { "branches", branches }, { "around a product", around_a_product }, { "chains", chains } };
+
+/* All weights after some steps, the last of them with fewer rows; malloc'd. */
+static double *train(syn_tensor (*build)(syn_net *), const syn_plan_opts *opts, int64_t *n, int *launches) {
+    enum { ROWS = 6, STEPS = 4 };
+    syn_net *net;
+    syn_state *state;
+    syn_plan *plan;
+    double x[ROWS * 9];
+    const int32_t label[ROWS] = { 0, 3, 1, 2, 3, 0 };
+    ok(syn_net_create(&net, 5));
+    syn_plan_opts o = *opts;
+    o.loss = build(net);
+    o.batch = ROWS;
+    o.optim = syn_adam(NULL);
+    ok(syn_net_status(net));
+    ok(syn_state_create(&state, test_ctx(), net));
+    ok(syn_plan_create(&plan, state, &o));
+    syn_plan_sizes sizes;
+    syn_plan_measure(plan, &sizes);
+    *launches = sizes.launches;
+    for (int t = 0; t < STEPS; t++) {
+        int rows = t == STEPS - 1 ? 5 : ROWS;
+        fill_random(x, ROWS * 9, (uint32_t)t, -1, 1);
+        const syn_array xs = f64(x, SYN_SHAPE(rows, 9)), ys = i32(label, rows);
+        ok(syn_step(plan, &xs, &ys, NULL));
+    }
+    *n = syn_net_parameters(net);
+    double *all = malloc((size_t)*n * sizeof *all), *to = all;
+    for (int i = 0; i < syn_net_params(net); i++) {
+        syn_param_info info;
+        syn_net_param_info(net, i, &info);
+        int64_t count = syn_shape_count(&info.shape);
+        ok(syn_param_read(state, info.name, to, count));
+        to += count;
+    }
+    syn_plan_destroy(plan);
+    syn_state_destroy(state);
+    syn_net_destroy(net);
+    return all;
+}
+
+START_TEST(test_nets) {
+    for (size_t i = 0; i < SYN_COUNT(nets); i++) {
+        int64_t n;
+        int fused, alone;
+        double *a = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE }, &n, &fused);
+        double *b = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE, .no_fuse = true }, &n, &alone);
+        CLOSE(a, b, n, 1e-13, "%s: fused against not", nets[i].name);
+        printf("fuse: %s: %d launches instead of %d, %s\n", nets[i].name, fused, alone,
+               memcmp(a, b, (size_t)n * sizeof *a) ? "equal to rounding" : "equal bytes");
+        ck_assert_int_lt(fused, alone);
+        free(b);
+        /* keep stores every activation, and so splits what is stored, not what is computed */
+        b = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE, .keep = true }, &n, &alone);
+        CLOSE(a, b, n, 1e-13, "%s: with keep", nets[i].name);
+        free(a);
+        free(b);
+    }
+}
+END_TEST
+
+/* ---- random graphs ---- */
+
+enum { COLS = 6, ROWS = 5, INPUTS = 4, MOST_VALUES = 400 };
+
+static int pick(const syn_graph *g, syn_rng *r) {
+    for (;;) {
+        int v = (int)syn_rng_below(r, (uint32_t)g->n_values);
+        if (g->value[v].batched && syn_value_cols(g, v) == COLS) return v;
+    }
+}
+
+static int random_value(syn_graph *g, syn_rng *r) {
+    static const char *const unary[] = { "tanh", "sigmoid", "elu", "leaky_relu" };
+    const double attr[1] = { .3 };
+    int x = pick(g, r), y;
+    switch (syn_rng_below(r, 10)) {
+    case 0: return syn_gemm_node(g, x, 3, false, false);
+    case 1: return syn_map_add(g, x, 2); /* a row */
+    case 2: return syn_map_apply(g, syn_fn_find("mask"), &x, 1, attr, 1 + syn_rng_below(r, 3));
+    case 3:
+        y = syn_concat_node(g, (int[]){ x, pick(g, r) }, 2);
+        return syn_slice_node(g, y, 3, COLS);
+    case 4:
+    case 5: return syn_map_add(g, x, pick(g, r));
+    default: return syn_map_apply(g, syn_fn_find(unary[syn_rng_below(r, SYN_COUNT(unary))]), &x, 1, attr, 0);
+    }
+}
+
+/* Inputs: two batches, a row, a square matrix. Then a loss, and gradients of them all. */
+static void random_graph(bench *b, uint32_t seed) {
+    syn_rng r;
+    syn_rng_start(&r, seed, SYN_RNG_TEST, 3);
+    syn_graph *g = &b->g;
+    bench_value(b, SYN_SHAPE(COLS), true);
+    bench_value(b, SYN_SHAPE(COLS), true);
+    bench_value(b, SYN_SHAPE(COLS), false);
+    bench_value(b, SYN_SHAPE(COLS, COLS), false);
+    int last = 0, n = test_small() ? 4 : 6 + (int)syn_rng_below(&r, 10);
+    for (int i = 0; i < n; i++) {
+        last = random_value(g, &r);
+        if (syn_rng_below(&r, 4) == 0) bench_keep(b, last);
+    }
+    int node = syn_mse_node(g, last, 1, true);
+    ck_assert_int_le(g->n_values, MOST_VALUES);
+    bool wanted[MOST_VALUES] = { [0] = true, [2] = true, [3] = true };
+    ok(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
+    bench_keep(b, g->loss);
+    for (int v = 0; v < INPUTS; v++)
+        if (g->value[v].grad >= 0) bench_keep(b, g->value[v].grad);
+    ok(syn_graph_prune(g));
+}
+
+static void run_random(bench *b) {
+    bench_bind(b);
+    for (int v = 0; v < INPUTS; v++) {
+        double x[COLS * COLS];
+        fill_random(x, COLS * COLS, (uint32_t)v, -1, 1);
+        if (b->l.value[v]) bench_write(b, v, x);
+    }
+    bench_run(b);
+}
+
+static int compare(bench *a, bench *b, int graph) {
+    int compared = 0;
+    for (int v = INPUTS; v < a->g.n_values; v++) {
+        double x[2 * COLS * COLS], y[2 * COLS * COLS];
+        if (!a->g.value[v].keep || a->g.value[v].producer < 0) continue;
+        bench_read(a, v, x);
+        bench_read(b, v, y);
+        CLOSE(x, y, bench_count(a, v), 1e-13, "random graph %d: v%d fused", graph, v);
+        compared++;
+    }
+    return compared;
+}
+
+START_TEST(test_random_graphs) {
+    enum { GRAPHS = 12 };
+    bench b[2 * GRAPHS];
+    int n = test_small() ? 2 : GRAPHS, compared = 0;
+    syn_kernels k;
+    syn_kernels_init(&k, test_ctx(), SYN_DOUBLE);
+    for (int i = 0; i < 2 * n; i++) {
+        bench_open(&b[i], &k);
+        random_graph(&b[i], (uint32_t)(i / 2));
+        if (i % 2) ok(syn_graph_fuse(&b[i].g, &syn_op_map));
+        bench_emit(&b[i], ROWS);
+    }
+    ok(syn_kernels_build(&k));
+    for (int i = 0; i < 2 * n; i++) run_random(&b[i]);
+    for (int i = 0; i < n; i++) compared += compare(&b[2 * i + 1], &b[2 * i], i);
+    ck_assert_int_gt(compared, 2 * n);
+    for (int i = 0; i < 2 * n; i++) bench_close(&b[i]);
+    syn_kernels_free(&k);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const test[] = { test_nets, test_random_graphs };
+    return run_suite("fuse", test, SYN_COUNT(test));
+}
