@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TURNS = 200 };
-
 typedef struct options {
     const char *optimizer; /* NULL: all */
     double weights, seconds;
@@ -38,19 +36,10 @@ typedef struct timed {
     size_t global, local;
 } timed;
 
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, compare_doubles);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 /* ---- the stream ---- */
 
-/* RUN elements a work-item (CPU) or work-group (GPU); SLOTS blocks read and written besides the first. */
+/* RUN elements a work-item (CPU) or work-group (GPU); SLOTS blocks read and written besides the first, which
+ * stay above 0, for optimizers go on with them. */
 static const char stream_text[] =
     "#define V2(t, n) t##n\n#define V1(t, n) V2(t, n)\n"
     "#if VEC == 1\n#define element float\n#define LOAD(p, i) (p)[i]\n#define STORE(v, p, i) (p)[i] = (v)\n"
@@ -67,10 +56,10 @@ static const char stream_text[] =
     "    for (int i = first; i < end; i += stride) {\n"
     "        const element v = LOAD(g, i);\n"
     "        STORE(.5f * LOAD(w, i) + v, w, i);\n"
-    "#if SLOTS > 0\n        STORE(.5f * LOAD(slot, i) + v, slot, i);\n#endif\n"
-    "#if SLOTS > 1\n        STORE(.5f * LOAD(slot + n, i) + v, slot + n, i);\n#endif\n"
-    "#if SLOTS > 2\n        STORE(.5f * LOAD(slot + 2 * (size_t)n, i) + v, slot + 2 * (size_t)n, i);\n#endif\n"
-    "#if SLOTS > 3\n        STORE(.5f * LOAD(slot + 3 * (size_t)n, i) + v, slot + 3 * (size_t)n, i);\n#endif\n"
+    "#if SLOTS > 0\n        STORE(.5f * LOAD(slot, i) + v * v, slot, i);\n#endif\n"
+    "#if SLOTS > 1\n        STORE(.5f * LOAD(slot + n, i) + v * v, slot + n, i);\n#endif\n"
+    "#if SLOTS > 2\n        STORE(.5f * LOAD(slot + 2 * (size_t)n, i) + v * v, slot + 2 * (size_t)n, i);\n#endif\n"
+    "#if SLOTS > 3\n        STORE(.5f * LOAD(slot + 3 * (size_t)n, i) + v * v, slot + 3 * (size_t)n, i);\n#endif\n"
     "    }\n"
     "}\n";
 
@@ -116,21 +105,27 @@ static syn_status describe(bench *b) {
     return SYN_OK;
 }
 
+/* A latch would stop the updates, and nothing would be timed. */
+static syn_status latched(const timed *t) {
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(t->plan, &s));
+    return syn_plan_check_latch(t->plan, &s, NULL, 1);
+}
+
 /* A plan with gradients in place and some steps behind it, so that no first-step convention is timed. */
 static syn_status open_plan(bench *b, const char *optimizer, double clip, timed *t) {
     syn_plan_opts o = { .loss = b->loss, .batch = 1, .clip.global_norm = clip };
     SYN_TRY(syn_optim_named(&o.optim, optimizer, 0));
     SYN_TRY(syn_plan_create(&t->plan, b->state, &o));
     const syn_array row = { b->values, SYN_F64, SYN_SHAPE(1, b->width) };
+    for (int p = 0; p < b->state->n_params; p++) /* whatever the last optimizer left */
+        SYN_TRY(syn_param_write(b->state, b->net->param[p].name, b->values, b->state->count[p]));
     SYN_TRY(syn_gradient(t->plan, &row, &row, NULL));
-    for (int p = 0; p < b->state->n_params; p++) {
-        const char *name = b->net->param[p].name;
-        SYN_TRY(syn_param_write(b->state, name, b->values, b->state->count[p]));
-        SYN_TRY(syn_grad_write(t->plan, name, b->values, b->state->count[p]));
-    }
+    for (int p = 0; p < b->state->n_params; p++)
+        SYN_TRY(syn_grad_write(t->plan, b->net->param[p].name, b->values, b->state->count[p]));
     t->list = t->plan->last;
     for (int i = 0; i < 8; i++) SYN_TRY(syn_plan_enqueue_update(t->plan, t->list));
-    return syn_ctx_finish(b->ctx);
+    return latched(t);
 }
 
 static void close_plan(timed *t) {
@@ -151,51 +146,48 @@ static syn_status run_once(const bench *b, timed *t, what w) {
     return syn_item_run(&t->list->item[machinery + SYN_ITEM_UPDATE], t->list, b->ctx);
 }
 
-static syn_status time_one(const bench *b, timed *t, what w, double *seconds) {
-    enum { REPEATS = 3 };
+static syn_status time_one(const bench *b, timed *t, what w, double *least) {
     double start = syn_seconds();
-    for (int i = 0; i < REPEATS; i++) SYN_TRY(run_once(b, t, w));
+    SYN_TRY(run_once(b, t, w));
     SYN_TRY(syn_ctx_finish(b->ctx));
-    *seconds = (syn_seconds() - start) / REPEATS;
+    *least = fmin(*least, syn_seconds() - start);
     return SYN_OK;
 }
 
-/* By turns, first against second; ratio: the median over turns of second / first. */
-static syn_status by_turns(const bench *b, timed *first, what one, timed *second, what two, double *seconds,
-                           double *other, double *ratio) {
-    double a[MOST_TURNS], c[MOST_TURNS], r[MOST_TURNS];
-    int n = 0;
-    SYN_TRY(time_one(b, first, one, seconds));
-    SYN_TRY(time_one(b, second, two, other));
-    for (double start = syn_seconds(); n < MOST_TURNS && (n < 5 || syn_seconds() - start < b->o->seconds); n++) {
-        SYN_TRY(time_one(b, first, one, &a[n]));
-        SYN_TRY(time_one(b, second, two, &c[n]));
-        r[n] = c[n] / a[n];
+/* The fastest of each, by turns: others may use the machine meanwhile. */
+static syn_status by_turns(const bench *b, timed *first, what one, timed *second, what two, double *a, double *c) {
+    double ignored = INFINITY;
+    SYN_TRY(time_one(b, first, one, &ignored));
+    SYN_TRY(time_one(b, second, two, &ignored));
+    *a = *c = INFINITY;
+    int turns = 0;
+    for (double start = syn_seconds(); turns < 10 || syn_seconds() - start < b->o->seconds; turns++) {
+        SYN_TRY(time_one(b, first, one, a));
+        SYN_TRY(time_one(b, second, two, c));
     }
-    *seconds = median(a, n);
-    *other = median(c, n);
-    *ratio = median(r, n);
     return SYN_OK;
 }
 
 static syn_status measure(bench *b, const char *name, timed *plain, timed *clipped) {
-    double seconds, stream, ratio, whole, with_clip, cost;
+    double seconds, stream, whole, with_clip;
     SYN_TRY(open_plan(b, name, 0, plain));
     SYN_TRY(make_stream(b, plain));
-    SYN_TRY(by_turns(b, plain, LAUNCH, plain, STREAM, &seconds, &stream, &ratio));
+    SYN_TRY(by_turns(b, plain, LAUNCH, plain, STREAM, &seconds, &stream));
     SYN_TRY(open_plan(b, name, 1, clipped));
-    SYN_TRY(by_turns(b, plain, UPDATE, clipped, UPDATE, &whole, &with_clip, &cost));
+    SYN_TRY(by_turns(b, plain, UPDATE, clipped, UPDATE, &whole, &with_clip));
+    SYN_TRY(latched(plain));
+    SYN_TRY(latched(clipped));
     const syn_item *item = &plain->list->item[plain->list->n_nodes_items];
     double bytes = item[SYN_ITEM_UPDATE].call.bytes;
     if (plain->plan->optim.impl->norms) bytes += item[SYN_ITEM_TRUST].call.bytes;
-    double share = ratio * bytes / stream_bytes(plain);
+    double rate = bytes / seconds, stream_rate = stream_bytes(plain) / stream;
     const char *form =
         b->o->json ? "{\"optimizer\": \"%s\", \"slots\": %d, \"weights\": %.0f, \"ms\": %.5g, \"bytes\": %.0f, "
                      "\"gb_per_s\": %.5g, \"stream_gb_per_s\": %.5g, \"share_of_stream\": %.4g, "
                      "\"clip_percent\": %.4g}\n"
                    : "%-10s %5d %10.0f %9.3f %12.0f %8.1f %8.1f %9.3f %9.1f\n";
     printf(form, name, plain->plan->optim.n_slots, (double)plain->plan->grad_length, seconds * 1e3, bytes,
-           bytes / seconds / 1e9, stream_bytes(plain) / stream / 1e9, share, (cost - 1) * 100);
+           rate / 1e9, stream_rate / 1e9, rate / stream_rate, (with_clip / whole - 1) * 100);
     fflush(stdout);
     return SYN_OK;
 }

@@ -10,6 +10,9 @@ static void register_maps(void) {
     done = true;
     ok(syn_register_map(&(syn_map_row){ .name = "own_softsign", .forward = "x / (1 + fabs(x))",
                                         .derivative = "(1 - fabs(y)) * (1 - fabs(y))" }));
+    ok(syn_register_loss(&(syn_loss_row){ .name = "own_quartic", .loss = "by * (x - t) * (x - t) * (x - t) * (x - t)",
+                                          .gradient = "4 * by * (x - t) * (x - t) * (x - t)",
+                                          .attr = { { "by", .75, 1, .1, 10, "factor" } } }));
     ok(syn_register_map(&(syn_map_row){
         .name = "own_bump", .forward = "a * exp(-x * x * b)", .derivative = "-2 * b * x * y",
         .attr = { { "a", 1.25, 1, .1, 10, "height" }, { "b", .75, 1, .1, 10, "narrowness" } } }));
@@ -113,7 +116,8 @@ static void set(void *opts, const syn_option *o, double value) {
 }
 
 /* Options that have no default get a value; rates get one that does something. */
-static void *guess_options(const syn_def *def) {
+void *guess_options(const syn_def *def) {
+    register_maps();
     char *opts = calloc(1, def->size);
     ck_assert_ptr_nonnull(opts);
     for (int i = 0; i < def->n_options; i++) {
@@ -124,7 +128,7 @@ static void *guess_options(const syn_def *def) {
         /* slopes away from 0, where elu behind them has its kink */
         if (o->kind == SYN_OPTION_REAL && strcmp(o->name, "alpha") == 0) set(opts, o, .2);
         if (o->kind == SYN_OPTION_TEXT && strcmp(o->name, "function") == 0)
-            *(const char **)(void *)(opts + o->offset) = "tanh";
+            *(const char **)(void *)(opts + o->offset) = strcmp(def->kind, "loss") ? "tanh" : "own_quartic";
     }
     return opts;
 }
@@ -230,6 +234,7 @@ void walk_losses(net_visit visit, void *user) {
             net_case c;
             begin(&c, SYN_SHAPE(3));
             syn_tensor x = dense(syn_input(c.net, c.x), 7);
+            if (strcmp(def->name, "kl") == 0) x = syn_softmax(x); /* it takes logarithms of probabilities */
             c.loss = syn_layer(c.net, def->name, &x, 1, opts);
             snprintf(c.name, sizeof c.name, "loss %s", what);
             end(&c, visit, user);

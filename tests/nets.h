@@ -23,6 +23,9 @@ void walk_losses(net_visit visit, void *user);
 
 enum { NET_ROWS = 5 }; /* most rows that nets are fed with here: odd */
 
+/* Options of a layer or loss with what must be given; malloc'd. */
+void *guess_options(const struct syn_def *def);
+
 /* A batch for the case: x, and labels or targets. */
 typedef struct net_batch {
     double *x, *target;

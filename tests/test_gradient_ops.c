@@ -1,6 +1,7 @@
 /* Maps and losses op by op, at sizes around the vectors: derivatives against central differences in double, and
  * float against double. All cases of a type are one program. */
 #include "bench.h"
+#include "nets.h"
 
 #include "layer/layer.h"
 
@@ -116,7 +117,9 @@ static bool loss_emit(loss_run *r, syn_kernels *k, int cols, int n_rows) {
     syn_net *net;
     int node;
     ok(syn_net_create(&net, 1));
-    syn_tensor x = syn_input(net, SYN_SHAPE(cols)), loss = syn_layer(net, r->name, &x, 1, NULL);
+    void *opts = guess_options(syn_table_find(syn_layers(), r->name));
+    syn_tensor x = syn_input(net, SYN_SHAPE(cols)), loss = syn_layer(net, r->name, &x, 1, opts);
+    free(opts);
     if (syn_net_status(net) == SYN_E_SHAPE) {
         syn_net_destroy(net);
         return false;
@@ -149,13 +152,26 @@ static double loss_value(loss_run *r, const double *x) {
     return r->mean ? sum / r->b.l.rows : sum;
 }
 
+/* Rows of one sum. */
+static void normalise(double *x, int n_rows, int cols, double to) {
+    for (int r = 0; r < n_rows; r++) {
+        double sum = 0;
+        for (int c = 0; c < cols; c++) sum += x[r * cols + c];
+        for (int c = 0; c < cols; c++) x[r * cols + c] *= to / sum;
+    }
+}
+
 static void loss_check(loss_run *r, bool differences, double *dx) {
     const double h = 1e-5;
     double x[MOST], target[MOST];
     int64_t n = bench_count(&r->b, r->x);
     bool labels = r->b.g.value[r->target].integer;
-    fill_random(x, n, 3, -2, 2);
-    fill_random(target, bench_count(&r->b, r->target), 4, 0, labels ? r->cols : 1);
+    fill_random(x, n, 3, labels ? -2 : .05, labels ? 2 : 1);
+    fill_random(target, bench_count(&r->b, r->target), 4, labels ? 0 : .05, labels ? r->cols : 1);
+    if (!labels) { /* some losses want distributions; the others take them too */
+        normalise(x, r->b.l.rows, r->cols, .9); /* no kink of hinge at x target = 1 */
+        normalise(target, r->b.l.rows, r->cols, 1);
+    }
     bench_bind(&r->b);
     if (labels) bench_write_labels(&r->b, r->target, target);
     else bench_write(&r->b, r->target, target);

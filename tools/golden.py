@@ -26,14 +26,16 @@ maps.safetensors: y = f(x), element by element
 losses.safetensors
     keys     name, framework, loss, reduction ("mean" or "sum"), options (object)
     tensors  x       (rows, columns)   logits, or predictions
-             target  (rows)            labels as numbers: softmax_cross_entropy
+             target  (rows)            labels as numbers: softmax_cross_entropy, nll
                      (rows, columns)   values: all other losses
              rows    (rows)            the loss of each row, reduced over the columns only
              loss    (1)               the mean or the sum of rows (unless options weigh rows)
              dx      (rows, columns)   the gradient of loss by x
     Columns: keras always takes their mean.  torch with "sum" sums them, so that its mse "sum" is
     the plain sum over all elements, and keras's is that divided by the columns.
-    options: label_smoothing, ignore_index, weights (one per class), delta.
+    kl takes the sum over the columns, and the mean over the rows alone.
+    options: label_smoothing, ignore_index, weights (one per class), delta, positive_weight,
+    squared, function (of custom_loss: log_cosh).
 
 layers.safetensors
     keys     name, framework, layer ("dense", "add", "concat", "flatten"), inputs (how many),
@@ -50,6 +52,12 @@ norms.safetensors: batch_norm, layer_norm, rms_norm, group_norm, instance_norm; 
     batch_norm also: x1, x2, the inputs of two more training steps; mean1, variance1, mean3,
              variance3, the running statistics after the first and the third; test, the output for x0
              in test mode after them
+
+metrics.safetensors: metrics of a whole set
+    keys     name, framework, kind ("classes", "values"), k (of top_k)
+    classes  x (rows, classes) logits, target (rows) labels, confusion (true, predicted), precision,
+             recall, f1 of each class, scores: accuracy, top_k
+    values   x, target (rows, outputs), scores: rmse, r2 (mean over outputs)
 
 activations.safetensors: activations that are layers
     keys     name, framework, layer ("softmax", "log_softmax", "prelu", "maxout"), options (object)
@@ -121,10 +129,10 @@ def main() -> int:
                         help="write nothing; fail when a file would change")
     arguments = parser.parse_args()
 
-    from golden import (activations, cells, layers, losses, maps, norms, schedules, store,
+    from golden import (activations, cells, layers, losses, maps, metrics, norms, schedules, store,
                         trajectories)
     groups = {"maps": maps.make, "losses": losses.make, "layers": layers.make,
-              "norms": norms.make, "activations": activations.make,
+              "norms": norms.make, "activations": activations.make, "metrics": metrics.make,
               "trajectories": trajectories.make, "schedules": schedules.make,
               "optimizers": cells.make}
     unknown = set(arguments.only or []) - set(groups)

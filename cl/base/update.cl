@@ -23,20 +23,21 @@ static void latch_gradient(__global uint *ctl, int parameter) {
     atomic_max(&CTL_GRAD_LATCH(ctl), 0xffffffffu - (uint)parameter);
 }
 
-static int all_finite(__global const real *g, int length, int from, int stride) {
-    int bad = 0;
-#if SYN_CPU && SYN_VEC > 1
-    int i = 0;
+// Gradients are looked at a short run ahead of their use: a pass over the whole tile in front of the update
+// would keep memory busy with one block instead of all.
+#define CHECK_RUN 256
+static int all_finite(__global const real *g, int length) {
+    int bad = 0, i = 0;
+#if SYN_VEC > 1
     irealv bads = 0;
     for (; i + SYN_VEC <= length; i += SYN_VEC) {
         const realv v = VLOAD(g, i);
         bads |= (v - v) != (realv)(0);
     }
     bad = any(bads);
-    from = i;
 #endif
-    for (int k = from; k < length; k += stride) {
-        const real v = LOAD(g, k);
+    for (; i < length; i++) {
+        const real v = LOAD(g, i);
         bad |= (v - v) != 0;
     }
     return !bad;
@@ -61,15 +62,11 @@ static int all_finite(__global const real *g, int length, int from, int stride) 
                       : CLIP_NORM ? LOAD(metrics, METRIC_CLIP)                                     \
                                   : (real)1;
 
-// A step whose loss was not finite changes nothing; nor does a tile with a gradient that is not.
+// A step whose loss was not finite changes nothing; a gradient that is not ends its tile.
 #define UPDATE_BEGIN                                                                               \
     if (CTL_LATCH(ctl) || CTL_SKIP(ctl) || TILE_NUMBER >= n_tiles) return;                         \
     const int4 tile = tiles[TILE_NUMBER];                                                          \
-    UPDATE_TILE(tile)                                                                              \
-    if (CHECK && !all_finite(grads + gfirst, length, TILE_FROM, TILE_STRIDE)) {                    \
-        latch_gradient(ctl, tile.w);                                                               \
-        return;                                                                                    \
-    }
+    UPDATE_TILE(tile)
 
 // Norms over the tile's parameter, from the partial sums of the trust kernel. Where they are not finite,
 // no tile of the parameter is updated, not even those whose own gradient is.

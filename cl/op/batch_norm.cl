@@ -97,6 +97,14 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
 #if SYN_VEC == 1
         moving_step(ctl, moving_mean, moving_var, count, c, m, q, rows, MOVING, (real)TAKE, UNBIASED, PER_ROW);
 #else
+        if (MOVING == MOVING_AVERAGE && c < FULL) { // moving_step in whole vectors
+            const realv old_mean = VLOAD(moving_mean, c), old_var = VLOAD(moving_var, c);
+            const realv v = UNBIASED ? q * (rows / (real)(rows - 1)) : q, none = (m - m) + (q - q);
+            if (CTL_LATCH(ctl)) continue;
+            VSTORE(none == 0 ? old_mean * (1 - (real)TAKE) + m * (real)TAKE : old_mean, moving_mean, c);
+            VSTORE(none == 0 ? old_var * (1 - (real)TAKE) + v * (real)TAKE : old_var, moving_var, c);
+            continue;
+        }
         real ms[SYN_VEC], qs[SYN_VEC];
         CAT(vstore, SYN_VEC)(m, 0, ms);
         CAT(vstore, SYN_VEC)(q, 0, qs);
@@ -246,9 +254,25 @@ KERNEL(batch_norm_grad_apply)(__global const real *x, __global const real *dy,
             scale *= LOADV(gamma, c);
 #endif
             const realv a = LOADV(dbeta, c) * share, b = LOADV(dgamma, c) * s * share;
-            for (int k = r; k < min(r + 4, last); k++)
-                FN(store)((LOADV(dy + k * COLS, c) - a - (LOADV(x + k * COLS, c) - m) * b) * scale,
-                          dx + k * COLS, c);
+            // All loads before the first store: the rows may meet at the same offset of a page, where loads
+            // wait for stores that are not theirs.
+            if (r + 4 <= last) {
+                __global const real *px = x + r * COLS, *pd = dy + r * COLS;
+                realv d0 = LOADV(pd, c), d1 = LOADV(pd + COLS, c), d2 = LOADV(pd + 2 * COLS, c);
+                realv d3 = LOADV(pd + 3 * COLS, c);
+                d0 = (d0 - a - (LOADV(px, c) - m) * b) * scale;
+                d1 = (d1 - a - (LOADV(px + COLS, c) - m) * b) * scale;
+                d2 = (d2 - a - (LOADV(px + 2 * COLS, c) - m) * b) * scale;
+                d3 = (d3 - a - (LOADV(px + 3 * COLS, c) - m) * b) * scale;
+                FN(store)(d0, dx + r * COLS, c);
+                FN(store)(d1, dx + (r + 1) * COLS, c);
+                FN(store)(d2, dx + (r + 2) * COLS, c);
+                FN(store)(d3, dx + (r + 3) * COLS, c);
+            } else {
+                for (int k = r; k < last; k++)
+                    FN(store)((LOADV(dy + k * COLS, c) - a - (LOADV(x + k * COLS, c) - m) * b) * scale,
+                              dx + k * COLS, c);
+            }
         }
 #else
     const int at = (int)get_global_id(0);

@@ -13,16 +13,31 @@
     if (CLIP_P == 3) sum = fmax(sum, fabs(g)) + 0 * g; /* fmax passes NaN over */
 #define JOIN(a, b) (CLIP_P == 3 ? fmax(a, b) + 0 * (a + b) : a + b)
 
+// One vector of a tile. Four sums take turns: one alone would wait for its own last addition.
+#define NORM_VECTOR(sum, i)                                                                        \
+    {                                                                                              \
+        const realv w = PENALTY || COUPLED ? VLOAD(params, tile.x + (i)) : (realv)(0);             \
+        realv g = VLOAD(grads, tile.y + (i));                                                      \
+        PREPARE(realv, w, g)                                                                       \
+        GATHER(sum, g)                                                                             \
+        if (PENALTY) penalties += l1 * fabs(w) + l2 / 2 * w * w;                                   \
+    }
+
+// Parts are taken from the last to the first: what was read last is still near when the update, which
+// goes the other way, begins.
 KERNEL(norm)(__global const real *params, __global const real *grads, __global const int4 *tiles,
              __global const int4 *parts, __global const real *factors, __global const uint *ctl,
              __global real *partial, const int n_parts) {
 #if SYN_CPU
-    const int number = (int)get_global_id(0);
+    const int number = n_parts - 1 - (int)get_global_id(0);
 #else
-    const int number = (int)get_group_id(0);
+    const int number = n_parts - 1 - (int)get_group_id(0);
 #endif
     const int4 part = parts[number];
     real norm = 0, penalty = 0;
+#if SYN_CPU
+    realv sums = 0, sums1 = 0, sums2 = 0, sums3 = 0, penalties = 0; // joined once a part: lane by lane takes as long as half a tile
+#endif
     for (int k = part.x; k < part.x + part.y; k++) {
         const int4 tile = tiles[k];
         __global const real *factor = TILE_FACTORS(factors, tile);
@@ -30,17 +45,13 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
         const real share = ACCUMULATE ? 1 / (real)CTL_GRADS(ctl) : (real)1;
         int i = TILE_FROM;
 #if SYN_CPU
-        realv sums = 0, penalties = 0;
-        for (; i + SYN_VEC <= tile.z; i += SYN_VEC) {
-            const realv w = PENALTY || COUPLED ? VLOAD(params, tile.x + i) : (realv)(0);
-            realv g = VLOAD(grads, tile.y + i);
-            PREPARE(realv, w, g)
-            GATHER(sums, g)
-            if (PENALTY) penalties += l1 * fabs(w) + l2 / 2 * w * w;
+        for (; i + 4 * SYN_VEC <= tile.z; i += 4 * SYN_VEC) {
+            NORM_VECTOR(sums, i)
+            NORM_VECTOR(sums1, i + SYN_VEC)
+            NORM_VECTOR(sums2, i + 2 * SYN_VEC)
+            NORM_VECTOR(sums3, i + 3 * SYN_VEC)
         }
-        const real joined = CLIP_P == 3 ? ROW_MAX(sums) + 0 * ROW_SUM(sums) : ROW_SUM(sums);
-        norm = JOIN(norm, joined);
-        penalty += ROW_SUM(penalties);
+        for (; i + SYN_VEC <= tile.z; i += SYN_VEC) NORM_VECTOR(sums, i)
 #endif
         for (; i < tile.z; i += TILE_STRIDE) {
             const real w = LOAD(params, tile.x + i);
@@ -51,6 +62,10 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
         }
     }
 #if SYN_CPU
+    sums = JOIN(JOIN(sums, sums1), JOIN(sums2, sums3));
+    const real joined = CLIP_P == 3 ? ROW_MAX(sums) + 0 * ROW_SUM(sums) : ROW_SUM(sums);
+    norm = JOIN(norm, joined);
+    penalty += ROW_SUM(penalties);
     STORE(norm, partial, number);
     STORE(penalty, partial, n_parts + number);
 #else
@@ -73,3 +88,4 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
 #undef ROW_MAX
 #undef GATHER
 #undef JOIN
+#undef NORM_VECTOR

@@ -171,9 +171,17 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
 #endif
         const real a = RMS ? (real)0 : lane_sum(s0 + s1) / (SPAN * GROUP);
         const real b = lane_sum(t0 + t1) * (r * r / (SPAN * GROUP));
+        // All loads before the first store: rows and sums meet at the same offset of a page, where loads wait
+        // for stores that are not theirs.
         for (int s = 0; s < SPAN; s++)
             for (int c = 0; c < GROUP; c += SYN_VEC) {
                 const realv d = LOADV(x + at + s * COLS, c, 0) - m, e = LOADV(dy + at + s * COLS, c, 0);
+#if DGAMMA
+                const realv sum_x = LOADV(dgamma + col, c, 0) + e * d * r;
+#endif
+#if DBETA
+                const realv sum = LOADV(dbeta + col, c, 0) + e;
+#endif
 #if DX
                 realv g = e;
 #if GAMMA
@@ -182,10 +190,10 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
                 FN(store)((g - a - d * b) * r, dx + at + s * COLS, c);
 #endif
 #if DGAMMA
-                FN(store)(LOADV(dgamma + col, c, 0) + e * d * r, dgamma + col, c);
+                FN(store)(sum_x, dgamma + col, c);
 #endif
 #if DBETA
-                FN(store)(LOADV(dbeta + col, c, 0) + e, dbeta + col, c);
+                FN(store)(sum, dbeta + col, c);
 #endif
             }
     }

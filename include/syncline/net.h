@@ -100,6 +100,21 @@ static inline syn_tensor syn_softmax_xent(syn_tensor logits) {
     return syn_layer(logits.net, "softmax_cross_entropy", &logits, 1, NULL);
 }
 static inline syn_tensor syn_mse(syn_tensor x) { return syn_layer(x.net, "mse", &x, 1, NULL); }
+static inline syn_tensor syn_mae(syn_tensor x) { return syn_layer(x.net, "mae", &x, 1, NULL); }
+static inline syn_tensor syn_huber(syn_tensor x, double delta) {
+    return syn_layer(x.net, "huber", &x, 1, &(syn_huber_opts){ .delta = delta });
+}
+static inline syn_tensor syn_binary_xent(syn_tensor logits) {
+    return syn_layer(logits.net, "binary_cross_entropy", &logits, 1, NULL);
+}
+static inline syn_tensor syn_categorical_xent(syn_tensor logits) {
+    return syn_layer(logits.net, "categorical_cross_entropy", &logits, 1, NULL);
+}
+static inline syn_tensor syn_nll(syn_tensor log_probabilities) {
+    return syn_layer(log_probabilities.net, "nll", &log_probabilities, 1, NULL);
+}
+static inline syn_tensor syn_hinge(syn_tensor x) { return syn_layer(x.net, "hinge", &x, 1, NULL); }
+static inline syn_tensor syn_kl(syn_tensor x) { return syn_layer(x.net, "kl", &x, 1, NULL); }
 
 /* Element-wise functions: one row of src/op/maps.inc each. syn_map applies any row by name, own
  * ones included; attrs in the row's order, NULL for its defaults. */
@@ -142,6 +157,18 @@ typedef struct syn_map_row {
 } syn_map_row;
 /* Strings are copied. A name may be registered once. */
 SYN_API syn_status syn_register_map(const syn_map_row *row);
+
+/* A loss that is a sum over elements, as a layer: syn_layer(net, "custom_loss", &x, 1,
+ * &(syn_custom_loss_opts){ .function = name }). Expressions as in a row of maps. */
+typedef struct syn_loss_row {
+    const char *name;
+    const char *loss;     /* of one element, over x (the prediction), t (the target) and the attributes */
+    const char *gradient; /* dloss/dx */
+    const char *doc;
+    syn_map_attr attr[SYN_MAX_ATTRS];
+} syn_loss_row;
+/* Strings are copied. A name may be registered once. */
+SYN_API syn_status syn_register_loss(const syn_loss_row *row);
 
 /* Rename the layer that made x (default: kind and running number, dense_1). */
 SYN_API syn_tensor syn_named(syn_tensor x, const char *name);

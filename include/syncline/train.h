@@ -78,11 +78,34 @@ SYN_API void syn_range_free(syn_range *r);
 SYN_API syn_status syn_batch_norm_statistics(syn_plan *plan, syn_data *data);
 
 typedef struct syn_metrics {
-    double loss, accuracy; /* accuracy NAN when the loss has none */
+    double loss, accuracy; /* accuracy NAN when the loss has none; rows of an ignored label left out */
     int64_t rows;
     double seconds;
+    /* By syn_evaluate alone, counted on the device; NAN where they do not apply. */
+    double top_k;                 /* share of rows whose class is among the k most likely; see syn_evaluate_opts */
+    double precision, recall, f1; /* plain means over the classes that occur in labels or predictions (macro) */
+    double rmse;                  /* root of the mean squared error */
+    double r2;                    /* 1 - squared errors / squared deviations of the targets, mean over outputs */
+    int classes;                  /* 0: the loss is not of classes */
 } syn_metrics;
 SYN_API syn_status syn_evaluate(syn_plan *plan, syn_data *data, syn_metrics *metrics);
+
+typedef struct syn_evaluate_opts {
+    int top_k;          /* default 5, at most the classes */
+    int64_t *confusion; /* classes x classes: how often class i (row) was predicted as j (column); NULL: not wanted */
+    int64_t n;          /* elements there is room for */
+} syn_evaluate_opts;
+SYN_API syn_status syn_evaluate_with(syn_plan *plan, syn_data *data, const syn_evaluate_opts *opts,
+                                     syn_metrics *metrics);
+/* How many classes evaluation tells apart: 2 for binary losses, where each output counts; 0: none. */
+SYN_API int syn_plan_classes(const syn_plan *plan);
+
+/* Of one class, from a confusion matrix: 0 where nothing can be divided by. */
+typedef struct syn_class_score {
+    double precision, recall, f1;
+    int64_t support; /* rows of the class */
+} syn_class_score;
+SYN_API void syn_class_score_of(const int64_t *confusion, int classes, int k, syn_class_score *score);
 
 /* out: rows x output shape, in double, n elements in all. */
 SYN_API syn_status syn_predict(syn_plan *plan, syn_data *data, double *out, int64_t n);

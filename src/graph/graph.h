@@ -69,6 +69,7 @@ struct syn_node {
     bool backward;
     int i[4];         /* attributes by op: transpositions, offsets */
     double r[4];
+    const double *list; /* by op: numbers that live as long as the net */
     syn_prog *prog;   /* map nodes */
 };
 

@@ -38,7 +38,8 @@ static int lower(syn_lower *l, int layer, const int *in) {
     bool collect = l->collect && o->statistics == WHOLE_SET;
     bool frozen = l->trained && !l->trained[p] && o->freeze_stats == 2;
     if (mean < 0 || variance < 0) return -1;
-    if (!collect && (!l->train || frozen)) return by_moving(l->graph, in[0], gamma, beta, mean, variance, o->eps);
+    if (!collect && (!l->train || frozen))
+        return by_moving(l->graph, in[0], gamma, beta, mean, variance, o->eps);
     const syn_moving m = { .mode = collect                        ? SYN_MOVING_SET
                                    : o->statistics == CUMULATIVE ? SYN_MOVING_CUMULATIVE
                                                                  : SYN_MOVING_AVERAGE,

@@ -8,8 +8,10 @@ static syn_status describe(syn_net *net, int layer) {
     int64_t channels = in->dim[in->rank - 1];
     if (o->groups < 1) return syn_fail(SYN_E_ARGUMENT, "groups must be given, 1 and up");
     if (channels % o->groups)
-        return syn_fail(SYN_E_SHAPE, "%lld channels are not %d groups of equal size", (long long)channels, o->groups);
-    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init, o->no_shift ? NULL : &o->beta_init);
+        return syn_fail(SYN_E_SHAPE, "%lld channels are not %d groups of equal size", (long long)channels,
+                        o->groups);
+    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init,
+                             o->no_shift ? NULL : &o->beta_init);
 }
 
 static int lower(syn_lower *l, int layer, const int *in) {

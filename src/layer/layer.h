@@ -10,6 +10,17 @@
 
 typedef struct syn_lower syn_lower;
 
+/* What evaluation counts beside a loss (train/report.c): nothing, classes by the largest input (labels, or
+ * target distributions), two classes by the input's sign, or errors of values. */
+typedef enum syn_report_kind {
+    SYN_REPORT_NONE,
+    SYN_REPORT_LABELS,
+    SYN_REPORT_DISTRIBUTIONS,
+    SYN_REPORT_BITS,  /* targets 0 and 1 */
+    SYN_REPORT_SIGNS, /* targets -1 (or 0) and 1 */
+    SYN_REPORT_VALUES
+} syn_report_kind;
+
 /* What src/layer/NAME.c defines, as syn_layer_NAME. */
 typedef struct syn_layer_row {
     int min_in, max_in;
@@ -22,6 +33,7 @@ typedef struct syn_layer_row {
     bool modal;       /* training and test mode differ without randomness */
     /* Losses only. */
     bool loss, labels; /* labels: the target is class numbers, else values of the input's shape */
+    syn_report_kind report;
     int (*link)(syn_graph *g, int x); /* turns the loss's input into predictions; NULL: as it is */
 } syn_layer_row;
 
@@ -32,6 +44,7 @@ typedef struct syn_layer_row {
 #define SYN_CHOICE(...)
 #define SYN_TEXT(...)
 #define SYN_INITIALISER(...)
+#define SYN_LIST(...)
 #define SYN_ROW_END(name)
 #include <syncline/layers.inc>
 #include <syncline/losses.inc>
@@ -58,6 +71,7 @@ typedef struct syn_net_layer {
     int first_param, n_params;
     uint32_t stream; /* of random layers */
     int64_t flops;   /* multiply-adds forward, one sample */
+    int64_t ignored; /* losses: 1 + the label that is left out; 0: none */
 } syn_net_layer;
 
 struct syn_net {
@@ -82,6 +96,10 @@ syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shap
                            const syn_init *init, double fan_in, double fan_out);
 /* The same for a statistic, which is zeros or ones. */
 syn_status syn_layer_statistic(syn_net *net, int layer, const char *suffix, syn_shape shape, bool ones);
+/* Class losses: a vector of classes comes in; weights, when given, are one for each. */
+syn_status syn_describe_classes(syn_net *net, int layer, const char *what, const syn_numbers *weights);
+/* A loss of the table of elements (op/loss.h) over the loss's input. */
+int syn_lower_elements(syn_lower *l, const char *name, const double *attr, int x, bool mean);
 static inline void *syn_layer_opts(const syn_net *net, int layer) { return net->layer[layer].opts; }
 
 /* Lowering: a graph for training (random layers act, the loss is there), for evaluation (loss, no

@@ -2,7 +2,8 @@
 
 static syn_status describe(syn_net *net, int layer) {
     const syn_layer_norm_opts *o = syn_layer_opts(net, layer);
-    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init, o->no_shift ? NULL : &o->beta_init);
+    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init,
+                             o->no_shift ? NULL : &o->beta_init);
 }
 
 static int lower(syn_lower *l, int layer, const int *in) {

@@ -28,6 +28,7 @@ static const struct {
 #define SYN_CHOICE(...)
 #define SYN_TEXT(...)
 #define SYN_INITIALISER(...)
+#define SYN_LIST(...)
 #define SYN_ROW_END(name)
 #include <syncline/layers.inc>
 #include <syncline/losses.inc>

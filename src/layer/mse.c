@@ -11,4 +11,4 @@ static int lower(syn_lower *l, int layer, const int *in) {
 }
 
 const syn_layer_row syn_layer_mse = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower,
-                                      .loss = true };
+                                      .loss = true, .report = SYN_REPORT_VALUES };

@@ -107,6 +107,12 @@ static syn_status make(syn_net *net, const syn_def *def, const syn_tensor *in, i
     l->opts = calloc(1, def->size);
     if (!l->name || !l->opts) return syn_no_memory(def->size);
     if (opts) memcpy(l->opts, opts, def->size);
+    for (int i = 0; i < def->n_options; i++) { /* the caller's lists may be gone soon */
+        syn_numbers *list = (syn_numbers *)(void *)((char *)l->opts + def->option[i].offset);
+        if (def->option[i].kind != SYN_OPTION_LIST || list->n <= 0) continue;
+        list->v = syn_intern_bytes(list->v, (size_t)list->n * sizeof *list->v);
+        if (!list->v) return syn_no_memory((size_t)list->n * sizeof(double));
+    }
     syn_status status = syn_options_resolve(def, l->opts, net->preset, l->name);
     if (status != SYN_OK) return status;
     if (l->row->random) l->stream = (uint32_t)++net->n_random;

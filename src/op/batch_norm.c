@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { CPU_FEW = 512, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
+enum { CPU_FEW = 64, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
 
 /* node.i[1]: moving mode, i[2]: unbiased; r[0]: eps, r[1]: take. */
 int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps) {
@@ -124,8 +124,8 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     for (int k = 0; mode && k < 3; k++) /* count stands for itself only where it is there */
         stats[n_stats++] = syn_out(n->out[k == 2 && mode != SYN_MOVING_CUMULATIVE ? 3 : 3 + k]);
     if (mode) stats[n_stats++] = syn_block_arg(SYN_BLOCK_CONTROL, false);
-    char *moving = syn_format("#define MOVING %d\n#define TAKE %.17g\n#define UNBIASED %d\n#define PER_ROW %lld\n",
-                              mode, n->r[1], n->i[2], (long long)(rows / e->rows));
+    char *moving = syn_format("#define MOVING %d\n#define TAKE %.17g\n#define UNBIASED %d\n"
+                              "#define PER_ROW %lld\n", mode, n->r[1], n->i[2], (long long)(rows / e->rows));
     if (!moving) return syn_no_memory(128);
     syn_status status = few_rows(e, rows) ? syn_column_forward(e, n, 1, 1, rows, moving, stats, n_stats)
                                           : split_forward(e, n, rows, moving, stats, n_stats);

@@ -40,6 +40,19 @@ int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_movi
 /* Losses: make values of per-row losses and (softmax) hits; their third output is the gradient. scale is
  * the factor of the gradient; `mean`: divided by the rows of the batch too. */
 int syn_softmax_xent_node(syn_graph *g, int logits, int target, bool mean);
+/* Class losses with options: class_loss.cl has the formula. */
+enum {
+    SYN_CLASS_LOG_PROBABILITIES = 1, /* x is log q, not logits */
+    SYN_CLASS_DISTRIBUTIONS = 2,     /* the target is distributions, not labels */
+    SYN_CLASS_BY_WEIGHT = 4          /* the mean is over the labels' weights (torch), not over their number */
+};
+typedef struct syn_class_loss {
+    bool mean;
+    int flags;
+    double smoothing, ignored; /* ignored: a label, or -1 */
+    const double *weights;     /* of the classes, NULL: 1; must live as long as the graph */
+} syn_class_loss;
+int syn_class_loss_node(syn_graph *g, int x, int target, const syn_class_loss *o);
 int syn_mse_node(syn_graph *g, int x, int target, bool mean);
 
 #endif

@@ -50,19 +50,28 @@ static void write_pass(writer *w, bool vector) {
     else write_stores(w, load, vector ? "VSTORE" : "STORE");
 }
 
-/* The elements of a tile. */
+/* The elements of a tile: in runs on a CPU, whose gradients are checked first; one by one on a GPU. */
 static void write_loops(writer *w, bool cpu) {
     syn_text *t = &w->t;
     if (w->use->impl->setup) syn_text_add(t, "#define SETUP 0\n");
-    syn_text_add(t, "int i = TILE_FROM;\n");
     if (cpu) {
-        syn_text_add(t, "for (; i + SYN_VEC <= length; i += SYN_VEC) {\n");
+        syn_text_add(t, "for (int from = 0; from < length; from += CHECK_RUN) {\n"
+                        "const int end = min(from + CHECK_RUN, length);\n");
+        if (!w->trust)
+            syn_text_add(t, "if (CHECK && !all_finite(grads + gfirst + from, end - from)) {\n"
+                            "latch_gradient(ctl, tile.w);\nreturn;\n}\n");
+        syn_text_add(t, "int i = from;\nfor (; i + SYN_VEC <= end; i += SYN_VEC) {\n");
         write_pass(w, true);
-        syn_text_add(t, "}\n");
+        syn_text_add(t, "}\nfor (; i < end; i++) {\n");
+    } else {
+        syn_text_add(t, "for (int i = TILE_FROM; i < length; i += TILE_STRIDE) {\n");
+        if (!w->trust)
+            syn_text_add(t, "const real checked = LOAD(grads, gfirst + i);\n"
+                            "if (CHECK && checked - checked != 0) {\n"
+                            "latch_gradient(ctl, tile.w);\nreturn;\n}\n");
     }
-    syn_text_add(t, "for (; i < length; i += TILE_STRIDE) {\n");
     write_pass(w, false);
-    syn_text_add(t, "}\n");
+    syn_text_add(t, cpu ? "}\n}\n" : "}\n");
     if (w->use->impl->setup) syn_text_add(t, "#undef SETUP\n");
 }
 

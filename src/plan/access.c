@@ -54,6 +54,9 @@ static syn_status activation(syn_plan *plan, const char *layer, bool grad, int64
     if (!plan->keep)
         return syn_fail(SYN_E_ARGUMENT, "activations share memory; make the plan with keep to read them");
     if (!plan->last) return syn_fail(SYN_E_ARGUMENT, "no training step was run yet");
+    if (plan->overrun)
+        return syn_fail(SYN_E_ARGUMENT, "an evaluation or prediction ran since the last training step, in the "
+                                        "same memory; read activations before it");
     const syn_graph *g = plan->last->graph;
     int value = -1;
     for (int v = 0; v < g->n_values && value < 0; v++)

@@ -36,12 +36,11 @@ static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const s
     syn_buffer *buffer = NULL;
     if (a->kind == SYN_ARG_SCRATCH) {
         const syn_place *p = &l->place[item->place];
-        syn_buffer *piece;
-        SYN_TRY(syn_buffer_sub(&piece, l->slab[p->slab], p->offset + a->i, p->bytes - a->i));
-        syn_status status = syn_kernel_buffer(item->kernel, index, piece);
-        /* The kernel holds the memory object itself from here on. */
-        syn_buffer_destroy(piece);
-        return status;
+        if (!syn_grow(&item->piece, &item->cap_pieces, item->n_pieces + 1, sizeof *item->piece))
+            return syn_no_memory(sizeof *item->piece);
+        SYN_TRY(syn_buffer_sub(&buffer, l->slab[p->slab], p->offset + a->i, p->bytes - a->i));
+        item->piece[item->n_pieces++] = buffer;
+        return syn_kernel_buffer(item->kernel, index, buffer);
     }
     SYN_TRY(buffer_of(item, a, l, b, &buffer));
     return syn_kernel_buffer(item->kernel, index, buffer);

@@ -59,6 +59,19 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
                     (double)(z.peak + used - limit) / 1048576, plan->batch);
 }
 
+/* Where the label that is left out is no class, the others are checked here. */
+static syn_status check_labels(const syn_plan *plan, const syn_data *data) {
+    if (plan->ignored < plan->classes || !syn_data_has_labels(data))
+        return syn_data_check_labels(data, plan->classes);
+    const int32_t *y = syn_data_y(data);
+    for (int64_t i = 0; i < syn_data_rows(data); i++)
+        if ((y[i] < 0 || y[i] >= plan->classes) && y[i] != plan->ignored)
+            return syn_fail(SYN_E_ARGUMENT, "row %lld has label %ld; there are classes 0 to %lld, and %lld is left "
+                                            "out", (long long)i, (long)y[i], (long long)plan->classes - 1,
+                            (long long)plan->ignored);
+    return SYN_OK;
+}
+
 syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data) {
     syn_shape x = syn_data_x_shape(data), y = syn_data_y_shape(data);
     if (syn_shape_count(&x) != plan->x_count) {
@@ -68,7 +81,7 @@ syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data) {
                         got, (long long)syn_shape_count(&x), (long long)plan->x_count);
     }
     if (plan->loss < 0 || !syn_data_has_y(data)) return SYN_OK;
-    if (plan->labels) return syn_data_check_labels(data, plan->classes);
+    if (plan->labels) return check_labels(plan, data);
     int64_t count = y.rank ? syn_shape_count(&y) : 1;
     if (count == plan->y_count) return SYN_OK;
     return syn_fail(SYN_E_SHAPE, "the data has targets of %lld values, the loss compares %lld",

@@ -206,6 +206,10 @@ void syn_item_free(syn_item *item) {
     call_free(&item->call);
     syn_kernel_destroy(item->kernel);
     syn_buffer_destroy(item->scratch_buffer);
+    for (int i = 0; i < item->n_pieces; i++) syn_buffer_destroy(item->piece[i]);
+    free(item->piece);
+    item->piece = NULL;
+    item->n_pieces = item->cap_pieces = 0;
     item->kernel = NULL;
     item->scratch_buffer = NULL;
 }

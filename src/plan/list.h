@@ -21,6 +21,8 @@ typedef struct syn_item {
     int instance;
     syn_kernel *kernel;
     syn_buffer *scratch_buffer;
+    syn_buffer **piece; /* sub-buffers of the scratch that are kernel arguments: kernels hold none */
+    int n_pieces, cap_pieces;
 } syn_item;
 
 typedef struct syn_list {

@@ -255,7 +255,7 @@ enum { INTS_OF_PLACE = 4 };
 
 int64_t syn_machinery_bytes(const syn_plan *plan) {
     int64_t real = syn_plan_real(plan), bytes = SYN_CTL_WORDS * 4 + SYN_METRICS * real;
-    if (plan->state->mean) bytes += 2 * plan->state->n_features * real;
+    if (plan->standardise) bytes += 2 * plan->x_count * real;
     if (!plan->has_graph[SYN_MODE_TRAIN]) return bytes;
     int64_t n = plan->state->n_params;
     if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;

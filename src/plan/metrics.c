@@ -123,6 +123,10 @@ syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_sourc
             SYN_TRY(syn_source_prepare(source, l));
             source->cursor = s->ctl[SYN_CTL_LATCH_CURSOR];
             SYN_TRY(syn_source_feed(source, l));
+        } else if (plan->direct) {
+            /* What was fed may have been written over since: its place was free after its last reader. */
+            SYN_TRY(syn_source_prepare(plan->direct, l));
+            SYN_TRY(syn_source_feed_again(plan->direct, l));
         }
         SYN_TRY(find_guilty(plan, l, guilty, sizeof guilty));
     }

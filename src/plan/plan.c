@@ -108,7 +108,10 @@ syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **lis
     SYN_TRY(add_list(plan, mode, rows, list));
     for (int i = 0; i < plan->n_slabs; i++) /* a smaller batch may ask for more where its GEMM splits */
         if (plan->slab_bytes[i] > had[i]) {
-            syn_buffer_destroy(plan->slab[i]); /* lists bound to it hold sub-buffers of their own */
+            if (!syn_grow(&plan->outgrown, &plan->cap_outgrown, plan->n_outgrown + 1,
+                          sizeof *plan->outgrown))
+                return syn_no_memory(sizeof *plan->outgrown);
+            plan->outgrown[plan->n_outgrown++] = plan->slab[i];
             plan->slab[i] = NULL;
             SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
         }
@@ -153,6 +156,7 @@ static syn_status resolve_ends(syn_plan *plan, const syn_plan_opts *o) {
     const syn_net_layer *in = &net->layer[net->layer[plan->loss].in[0]];
     plan->labels = net->layer[plan->loss].row->labels;
     plan->classes = plan->labels ? in->shape.dim[in->shape.rank - 1] : 0;
+    plan->ignored = net->layer[plan->loss].ignored - 1;
     plan->y_count = plan->labels ? 1 : syn_shape_count(&in->shape);
     return SYN_OK;
 }
@@ -234,6 +238,7 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
                         .epoch_steps = o->epoch_steps,
                         .preset = o->preset ? o->preset : state->net->preset, .table_block = -1 };
     for (int i = 0; i < SYN_MODES; i++) syn_graph_init(&plan->graph[i]);
+    plan->standardise = state->mean != NULL;
     syn_status status = make(plan, o);
     if (status != SYN_OK) syn_plan_destroy(plan);
     else *out = plan;
@@ -254,6 +259,8 @@ void syn_plan_destroy(syn_plan *plan) {
     for (int i = 0; i < SYN_MODES; i++) syn_graph_free(&plan->graph[i]);
     for (int p = 0; plan->grad && p < plan->state->n_params; p++) syn_buffer_destroy(plan->grad[p]);
     for (int i = 0; i < plan->n_slabs; i++) syn_buffer_destroy(plan->slab[i]);
+    for (int i = 0; i < plan->n_outgrown; i++) syn_buffer_destroy(plan->outgrown[i]);
+    free(plan->outgrown);
     for (int i = 0; i < SYN_BLOCKS; i++)
         if (i != SYN_BLOCK_PARAMS &&
             (i != SYN_BLOCK_SUMS || plan->block[i] != plan->block[SYN_BLOCK_GRADS]))

@@ -33,7 +33,7 @@ struct syn_plan {
     int64_t memory_limit, steps, epoch_steps;
     int loss, output;        /* layers; -1: none */
     bool labels;
-    int64_t classes;
+    int64_t classes, ignored; /* ignored: the label the loss leaves out, -1: none */
     syn_optim_use optim;
     syn_frame frame;
     syn_schedule schedule;
@@ -62,12 +62,16 @@ struct syn_plan {
     syn_buffer *slab[SYN_MAX_SLABS];
     int64_t slab_bytes[SYN_MAX_SLABS];
     int n_slabs;
+    syn_buffer **outgrown;    /* slabs that earlier lists are bound to */
+    int n_outgrown, cap_outgrown;
     /* Stepping. */
     int64_t step;             /* optimizer steps enqueued */
     int64_t table_block;      /* block of the scalar table that is on the device, -1: none */
     void *table[2];           /* host halves of the table */
     syn_source *direct;       /* for syn_step and its kin */
-    syn_list *last;           /* list run last, for reading by name */
+    syn_list *last;           /* training list run last, for reading by name */
+    bool standardise;         /* the state did when the plan was made */
+    bool overrun;             /* an evaluation or prediction has used the arena since */
     struct {                  /* a snapshot on its way */
         uint32_t ctl[SYN_CTL_WORDS];
         unsigned char metrics[SYN_METRICS * 8]; /* reals of the plan's type */

@@ -206,7 +206,8 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
     return status;
 }
 
-static syn_status resume_slots(syn_plan *plan, const syn_st *file) {
+/* Checks, or writes what was checked. */
+static syn_status resume_slots(syn_plan *plan, const syn_st *file, bool write) {
     const char *optimizer = syn_st_get_meta(file, "optimizer"), *dtype = syn_st_get_meta(file, "dtype");
     const char *want = plan->dtype == SYN_DOUBLE ? "double" : "float";
     if (!optimizer || strcmp(optimizer, plan->optim.spec.def->name) != 0)
@@ -222,11 +223,13 @@ static syn_status resume_slots(syn_plan *plan, const syn_st *file) {
             char *name = syn_format("slot/%s/%s", syn_plan_slot_name(plan, i), plan->state->net->param[p].name);
             const syn_st_tensor *t = name ? syn_st_find(file, name) : NULL;
             bool fits = t && (int64_t)t->bytes == plan->state->count[p] * real;
-            syn_status status =
-                fits ? syn_buffer_write(plan->block[SYN_BLOCK_SLOTS],
-                                        (i * plan->grad_length + plan->grad_offset[p]) * real, t->data,
-                                        (int64_t)t->bytes, true)
-                     : syn_fail(SYN_E_FORMAT, "tensor %s is not there or of another size", name ? name : "?");
+            syn_status status = SYN_OK;
+            if (!fits)
+                status = syn_fail(SYN_E_FORMAT, "tensor %s is not there or of another size", name ? name : "?");
+            else if (write)
+                status = syn_buffer_write(plan->block[SYN_BLOCK_SLOTS],
+                                          (i * plan->grad_length + plan->grad_offset[p]) * real, t->data,
+                                          (int64_t)t->bytes, true);
             free(name);
             SYN_TRY(status);
         }
@@ -240,8 +243,9 @@ static syn_status resume(syn_plan *plan, const syn_st *file, char **user_json) {
     syn_snapshot s;
     if (!step || !words || !metrics || words->bytes != sizeof s.ctl || metrics->bytes != sizeof s.metrics)
         return syn_fail(SYN_E_FORMAT, "this is no checkpoint of a training run");
+    SYN_TRY(resume_slots(plan, file, false)); /* a file that does not fit changes nothing */
     SYN_TRY(syn_load_tensors(plan->state, file, false, NULL));
-    SYN_TRY(resume_slots(plan, file));
+    SYN_TRY(resume_slots(plan, file, true));
     memcpy(s.ctl, words->data, sizeof s.ctl);
     memcpy(s.metrics, metrics->data, sizeof s.metrics);
     SYN_TRY(syn_plan_restore(plan, &s));

@@ -178,7 +178,7 @@ static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
     collector c = { .emit = { .graph = g, .profile = syn_ctx_profile_of(plan->ctx),
                               .dtype = plan->dtype, .rows = list->rows, .call = collect },
                     .feed = f };
-    SYN_TRY(syn_feed_emit(&c.emit, g->x, s->stored.x_type, plan->state->mean != NULL, !s->resident));
+    SYN_TRY(syn_feed_emit(&c.emit, g->x, s->stored.x_type, plan->standardise, !s->resident));
     if (g->target >= 0)
         SYN_TRY(syn_feed_emit(&c.emit, g->target, s->stored.y_type, false, !s->resident));
     syn_buffer *block[SYN_BLOCKS];
@@ -235,6 +235,8 @@ static syn_status run_feed(syn_source *s, const syn_list *list, int slot) {
     for (int k = 0; k < f->n; k++) SYN_TRY(syn_item_run(&f->item[k], list, s->plan->ctx));
     return SYN_OK;
 }
+
+syn_status syn_source_feed_again(syn_source *s, const syn_list *list) { return run_feed(s, list, s->next ^ 1); }
 
 syn_status syn_source_feed_over(syn_source *s, const syn_list *list) { return run_feed(s, list, 0); }
 

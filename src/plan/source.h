@@ -63,6 +63,7 @@ syn_status syn_source_order(syn_source *s, const int32_t *perm);
 /* Enqueue the feed of the list's next batch. Streamed: gathers rows [cursor, cursor + rows) first. */
 syn_status syn_source_feed(syn_source *s, const syn_list *list);
 /* The same for a batch in the caller's memory. */
+syn_status syn_source_feed_again(syn_source *s, const syn_list *list); /* the caller's last batch */
 syn_status syn_source_feed_over(syn_source *s, const syn_list *list);
 syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *x, const void *y);
 

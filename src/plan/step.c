@@ -79,6 +79,7 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
     }
     SYN_TRY(begin_update(plan));
     plan->last = list;
+    plan->overrun = false;
     SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
     if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
     SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
@@ -87,6 +88,7 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
 
 syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list) {
     plan->last = list;
+    plan->overrun = false;
     SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
     SYN_TRY(run_item(plan, list, SYN_ITEM_SUM));
     return plan->frame.accumulate > 1 ? run_item(plan, list, SYN_ITEM_ACCUMULATE) : SYN_OK;
@@ -100,6 +102,7 @@ syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list) {
 }
 
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {
+    plan->overrun = true;
     return syn_list_run(list, plan->ctx, 0, list->n_items);
 }
 
@@ -126,7 +129,7 @@ static syn_status check_labels(const syn_plan *plan, const syn_array *y, int32_t
         else if (y->type == SYN_U8) label = ((const uint8_t *)y->data)[i];
         else if (y->type == SYN_I8) label = ((const int8_t *)y->data)[i];
         else return syn_fail(SYN_E_ARGUMENT, "labels must be integers, got %s", syn_type_name(y->type));
-        if (label < 0 || label >= plan->classes)
+        if ((label < 0 || label >= plan->classes) && (plan->ignored < 0 || label != plan->ignored))
             return syn_fail(SYN_E_ARGUMENT, "label %lld in row %lld: the net has classes 0 to %lld",
                             (long long)label, (long long)i, (long long)plan->classes - 1);
         out[i] = (int32_t)label;

@@ -1,6 +1,8 @@
 /* Evaluation and prediction over data sets. */
 #include "train/loop.h"
+#include "train/report.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -29,7 +31,7 @@ syn_status syn_eval_prepare(syn_plan *plan, syn_source *source) {
     return syn_pass_prepare(plan, source, SYN_MODE_EVAL);
 }
 
-syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m) {
+static syn_status run(syn_plan *plan, syn_source *source, syn_tables *tables, syn_metrics *m) {
     int64_t rows = syn_data_rows(source->data);
     double start = syn_seconds();
     syn_snapshot s;
@@ -40,22 +42,38 @@ syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m) {
         SYN_TRY(syn_plan_list(plan, SYN_MODE_EVAL, syn_pass_rows(plan, rows, at), &l));
         SYN_TRY(syn_source_feed(source, l));
         SYN_TRY(syn_plan_enqueue_forward(plan, l));
+        if (tables) SYN_TRY(syn_tables_count(tables, l));
         SYN_TRY(syn_plan_pace(plan));
     }
     SYN_TRY(syn_plan_snapshot(plan, &s));
-    *m = (syn_metrics){ .rows = rows, .seconds = syn_seconds() - start };
+    *m = (syn_metrics){ .rows = rows, .top_k = NAN, .precision = NAN, .recall = NAN, .f1 = NAN, .rmse = NAN,
+                        .r2 = NAN };
     syn_plan_loss_of(plan, &s, &m->loss, &m->accuracy);
+    if (tables) SYN_TRY(syn_tables_read(tables, m));
+    m->seconds = syn_seconds() - start;
     return SYN_OK;
 }
 
-syn_status syn_evaluate(syn_plan *plan, syn_data *data, syn_metrics *metrics) {
+syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m) {
+    return run(plan, source, NULL, m);
+}
+
+syn_status syn_evaluate_with(syn_plan *plan, syn_data *data, const syn_evaluate_opts *opts,
+                             syn_metrics *metrics) {
     syn_source *source;
+    syn_tables *tables = NULL;
     if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "syn_evaluate: the plan has no loss");
     SYN_TRY(syn_source_open(&source, plan, data));
     syn_status status = syn_eval_prepare(plan, source);
-    if (status == SYN_OK) status = syn_eval_run(plan, source, metrics);
+    if (status == SYN_OK) status = syn_tables_open(&tables, plan, opts);
+    if (status == SYN_OK) status = run(plan, source, tables, metrics);
+    syn_tables_close(tables);
     syn_source_close(source);
     return status;
+}
+
+syn_status syn_evaluate(syn_plan *plan, syn_data *data, syn_metrics *metrics) {
+    return syn_evaluate_with(plan, data, NULL, metrics);
 }
 
 syn_status syn_plan_output_shape(const syn_plan *plan, syn_shape *shape) {

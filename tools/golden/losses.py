@@ -48,7 +48,41 @@ def of_keras(loss: type, *names: str, **fixed: Any) -> Reduced:
             target, x)
 
 
+def torch_distributions(x: torch.Tensor, target: torch.Tensor, o: Options,
+                        reduction: str) -> torch.Tensor:
+    weights = tensor(np.array(o["weights"])) if "weights" in o else None
+    return F.cross_entropy(x, target, weight=weights, reduction=reduction,
+                           label_smoothing=o.get("label_smoothing", 0.0))
+
+
+def torch_nll(x: torch.Tensor, target: torch.Tensor, o: Options, reduction: str) -> torch.Tensor:
+    weights = tensor(np.array(o["weights"])) if "weights" in o else None
+    return F.nll_loss(x, target.long(), weight=weights, reduction=reduction,
+                      ignore_index=o.get("ignore_index", -100))
+
+
+def keras_weighted(x: torch.Tensor, target: torch.Tensor, o: Options,
+                   reduction: str) -> torch.Tensor:
+    """Class weights as fit(class_weight=) applies them: as weights of the samples."""
+    one_hot = F.one_hot(target.long(), x.shape[1]).to(x.dtype)
+    loss = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=o.get("label_smoothing", 0.0),
+        reduction=KERAS_REDUCTION[reduction])
+    return loss(one_hot, x, sample_weight=tensor(np.array(o["weights"]))[target.long()])
+
+
+def torch_bits(x: torch.Tensor, target: torch.Tensor, o: Options, reduction: str) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(x, target, reduction=reduction,
+                                              pos_weight=tensor(np.array(o["positive_weight"])))
+
+
+def torch_kl(x: torch.Tensor, target: torch.Tensor, o: Options, reduction: str) -> torch.Tensor:
+    """Mean over the samples; "none" and "sum" as they are."""
+    return F.kl_div(x, target, reduction="batchmean" if reduction == "mean" else reduction)
+
+
 XENT, MSE = "softmax_cross_entropy", "mse"
+CATEGORICAL = "categorical_cross_entropy"
 W5 = [0.5, 1.0, 2.0, 0.25, 1.25]
 
 # loss, framework, function, shape, kind of x and target, options
@@ -75,7 +109,40 @@ LOSSES: list[tuple[str, str, Reduced, tuple[int, int], str, Options]] = [
      "bits", {}),
     ("binary_cross_entropy", "keras",
      of_keras(keras.losses.BinaryCrossentropy, from_logits=True), (6, 5), "bits", {}),
+    (XENT, "torch", torch_xent, (9, 5), "labels", {"weights": W5, "label_smoothing": 0.2}),
+    (XENT, "torch", torch_xent, (11, 17), "labels", {"label_smoothing": 0.1, "ignore_index": 3}),
+    (XENT, "torch", torch_xent, (9, 5), "labels", {"weights": W5, "ignore_index": 0}),
+    (XENT, "keras", keras_weighted, (9, 5), "labels", {"weights": W5}),
+    (XENT, "keras", keras_weighted, (9, 5), "labels", {"weights": W5, "label_smoothing": 0.2}),
+    (CATEGORICAL, "torch", torch_distributions, (6, 5), "distributions", {}),
+    (CATEGORICAL, "torch", torch_distributions, (5, 17), "distributions", {"label_smoothing": 0.1}),
+    (CATEGORICAL, "torch", torch_distributions, (6, 5), "distributions", {"weights": W5}),
+    (CATEGORICAL, "keras", of_keras(keras.losses.CategoricalCrossentropy, "label_smoothing",
+                                    from_logits=True),
+     (5, 17), "distributions", {"label_smoothing": 0.15}),
+    ("nll", "torch", torch_nll, (6, 5), "log labels", {}),
+    ("nll", "torch", torch_nll, (9, 5), "log labels", {"weights": W5}),
+    ("nll", "torch", torch_nll, (9, 17), "log labels", {"ignore_index": 1}),
+    ("binary_cross_entropy", "torch", of_torch(F.binary_cross_entropy_with_logits), (7, 1),
+     "large bits", {}),
+    ("binary_cross_entropy", "torch", torch_bits, (6, 5), "bits", {"positive_weight": 2.5}),
+    ("binary_cross_entropy", "keras",
+     of_keras(keras.losses.BinaryCrossentropy, "label_smoothing", from_logits=True), (6, 17),
+     "bits", {"label_smoothing": 0.1}),
+    ("hinge", "keras", of_keras(keras.losses.Hinge), (6, 5), "bits", {}),
+    ("hinge", "keras", of_keras(keras.losses.Hinge), (6, 17), "signs", {}),
+    ("hinge", "keras", of_keras(keras.losses.SquaredHinge), (6, 5), "signs", {"squared": True}),
+    ("kl", "torch", torch_kl, (6, 5), "log distributions", {}),
+    ("kl", "keras", of_keras(keras.losses.KLDivergence), (6, 17), "two distributions", {}),
+    ("custom_loss", "keras", of_keras(keras.losses.LogCosh), (6, 5), "values",
+     {"function": "log_cosh"}),
 ]
+
+
+def distribution(x: np.ndarray) -> np.ndarray:
+    """Rows of probabilities."""
+    p = np.exp(x)
+    return p / p.sum(1, keepdims=True)
 
 
 def draw(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
@@ -85,8 +152,20 @@ def draw(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> tuple[n
         return x, rng.normal(0, 2, shape)
     if kind == "bits":
         return x, rng.integers(0, 2, shape).astype(np.float64)
+    if kind == "signs":
+        return x, rng.integers(0, 2, shape).astype(np.float64) * 2 - 1
+    if kind == "large bits":
+        return x * 60, rng.integers(0, 2, shape).astype(np.float64)
+    if "distributions" in kind:
+        target = distribution(rng.normal(0, 1, shape))
+        target[0] = np.eye(shape[1])[1]
+        if kind == "distributions":
+            return x, target
+        return (np.log(distribution(x)) if kind == "log distributions" else distribution(x)), target
     if kind == "large labels":
         x = x * 60 + 1000
+    if kind == "log labels":
+        x = np.log(distribution(x))
     return x, rng.integers(0, shape[1], shape[0]).astype(np.float64)
 
 
@@ -108,7 +187,8 @@ def make() -> Group:
             target = tensor(target_numbers)
             value = function(x, target, options, reduction)
             dx, = torch.autograd.grad(value, x)
-            rows = by_row(function(x, target, options, "none"), reduction)
+            mean = reduction == "mean" and loss != "kl"  # kl's features are summed
+            rows = by_row(function(x, target, options, "none"), "mean" if mean else "sum")
             group.add({"name": f"{loss}-{framework}-{i}-{reduction}", "framework": framework,
                        "loss": loss, "reduction": reduction, "options": options},
                       x=x, target=target, rows=rows, loss=value.reshape(1), dx=dx)

@@ -1,0 +1,345 @@
+/* Times every map and normalisation, forward and backward, beside a kernel that does nothing but stream as
+ * many tensors of the same size, turn by turn in the same run. Bytes are those of the tensors an op must
+ * touch at least once; the share is the stream's time over the op's. */
+#include "op/map.h"
+#include "op/ops.h"
+#include "plan/control.h"
+#include "plan/list.h"
+#include "plan/state.h"
+#include "train/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLS = 1024, MOST_READ = 4, TURNS = 41 };
+
+typedef struct options {
+    const char *only; /* part of a name */
+    int rows;         /* 0: both sizes */
+    double seconds;   /* of an op */
+    bool json;
+} options;
+
+/* What is timed: a graph of two values in, one node forward, one or more back. */
+typedef struct bench {
+    syn_ctx *ctx;
+    syn_kernels kernels;
+    syn_graph g;
+    syn_list l;
+    syn_buffer *slab[SYN_MAX_SLABS], *block[SYN_BLOCKS];
+    int x, dy, extra[4], n_extra;
+    syn_program *program; /* of the streams */
+    syn_kernel *stream[MOST_READ + 1];
+    syn_buffer *from[MOST_READ], *to;
+} bench;
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n) {
+    qsort(v, (size_t)n, sizeof *v, compare_doubles);
+    return v[n / 2];
+}
+
+/* ---- streams ---- */
+
+enum { RUN = 4096 }; /* floats of a CPU's work-item */
+
+static syn_status open_streams(bench *b, int64_t count) {
+    const syn_profile *p = syn_ctx_profile_of(b->ctx);
+    syn_text t = { 0 };
+    int vec = p->vec_float;
+    for (int k = 1; k <= MOST_READ; k++) {
+        syn_text_add(&t, "__kernel void stream%d(", k);
+        for (int i = 0; i < k; i++) syn_text_add(&t, "__global const float *x%d, ", i);
+        syn_text_add(&t, "__global float *y) {\n");
+        syn_text_add(&t, "int i = (int)get_global_id(0) * %d;\n", p->cpu ? RUN : 1);
+        if (p->cpu) syn_text_add(&t, "const int end = min(i + %d, %lld);\nfor (; i < end; i += %d)\n", RUN,
+                                 (long long)count, vec);
+        if (vec > 1) {
+            syn_text_add(&t, "vstore%d(vload%d(0, x0 + i)", vec, vec);
+            for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + vload%d(0, x%d + i)", vec, k2);
+            syn_text_add(&t, ", 0, y + i);\n}\n");
+        } else {
+            syn_text_add(&t, "y[i] = x0[i]");
+            for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + x%d[i]", k2);
+            syn_text_add(&t, ";\n}\n");
+        }
+    }
+    syn_status status = syn_text_status(&t);
+    if (status == SYN_OK) status = syn_program_build(&b->program, b->ctx, t.s, "-cl-std=CL1.2");
+    syn_text_free(&t);
+    SYN_TRY(status);
+    for (int i = 0; i < MOST_READ; i++) {
+        SYN_TRY(syn_buffer_create(&b->from[i], b->ctx, count * 4, "a stream"));
+        SYN_TRY(syn_buffer_zero(b->from[i]));
+    }
+    SYN_TRY(syn_buffer_create(&b->to, b->ctx, count * 4, "a stream"));
+    SYN_TRY(syn_buffer_zero(b->to));
+    for (int k = 1; k <= MOST_READ; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "stream%d", k);
+        SYN_TRY(syn_kernel_create(&b->stream[k], b->program, name));
+        for (int i = 0; i < k; i++) SYN_TRY(syn_kernel_buffer(b->stream[k], i, b->from[i]));
+        SYN_TRY(syn_kernel_buffer(b->stream[k], k, b->to));
+    }
+    return SYN_OK;
+}
+
+static void close_streams(bench *b) {
+    for (int k = 1; k <= MOST_READ; k++) syn_kernel_destroy(b->stream[k]);
+    for (int i = 0; i < MOST_READ; i++) syn_buffer_destroy(b->from[i]);
+    syn_buffer_destroy(b->to);
+    syn_program_destroy(b->program);
+}
+
+static syn_status run_stream(bench *b, int reads, int64_t count) {
+    const syn_profile *p = syn_ctx_profile_of(b->ctx);
+    const size_t local = p->cpu ? 1 : 64, global = (size_t)(p->cpu ? syn_ceil_div(count, RUN) : count);
+    return syn_kernel_run(b->stream[reads], 1, &global, &local);
+}
+
+/* ---- an op ---- */
+
+static int keep(bench *b, int value) {
+    if (value >= 0) b->g.value[value].keep = true;
+    return value;
+}
+
+static int channels(bench *b, int64_t n) {
+    return b->extra[b->n_extra++] = keep(b, syn_graph_value(&b->g, SYN_SHAPE(n), false));
+}
+
+/* Adds the node under test over b->x; returns its output. */
+typedef struct op_row {
+    const char *name;
+    int positions; /* a sample is positions x (COLS / positions) */
+    int (*build)(bench *b);
+} op_row;
+
+static int batch(bench *b) {
+    int gamma = channels(b, COLS), beta = channels(b, COLS);
+    const syn_moving m = { .mode = SYN_MOVING_AVERAGE, .mean = channels(b, COLS), .variance = channels(b, COLS),
+                           .count = -1, .take = .01 };
+    return syn_batch_norm_node(&b->g, b->x, gamma, beta, &m, 1e-3);
+}
+static int layer(bench *b) {
+    int gamma = channels(b, COLS), beta = channels(b, COLS);
+    return syn_row_norm(&b->g, b->x, gamma, beta, 1, COLS, 1e-3, false);
+}
+static int rms(bench *b) { return syn_row_norm(&b->g, b->x, channels(b, COLS), -1, 1, COLS, 1e-6, true); }
+static int group(bench *b) {
+    int gamma = channels(b, COLS), beta = channels(b, COLS);
+    return syn_row_norm(&b->g, b->x, gamma, beta, 1, COLS / 32, 1e-3, false);
+}
+static int narrow(bench *b) {
+    int gamma = channels(b, 32), beta = channels(b, 32);
+    return syn_column_norm(&b->g, b->x, gamma, beta, 4, 1e-3);
+}
+static int instance(bench *b) {
+    int gamma = channels(b, 32), beta = channels(b, 32);
+    return syn_column_norm(&b->g, b->x, gamma, beta, 1, 1e-5);
+}
+static const op_row norms[] = { { "batch_norm", 1, batch }, { "layer_norm", 1, layer }, { "rms_norm", 1, rms },
+                                { "group_norm 32 x 32", 1, group }, { "group_norm 8 x 4, 32 positions", 32, narrow },
+                                { "instance_norm, 32 positions", 32, instance } };
+
+static void close_op(bench *b) {
+    (void)syn_ctx_finish(b->ctx);
+    syn_list_free(&b->l);
+    for (int i = 0; i < SYN_MAX_SLABS; i++) syn_buffer_destroy(b->slab[i]);
+    for (int i = 0; i < SYN_BLOCKS; i++) syn_buffer_destroy(b->block[i]);
+    memset(b->slab, 0, sizeof b->slab);
+    memset(b->block, 0, sizeof b->block);
+    syn_graph_free(&b->g);
+    syn_kernels_free(&b->kernels);
+}
+
+static syn_status fill(bench *b, int value, int64_t n, uint32_t seed) {
+    double *v = malloc((size_t)n * sizeof *v);
+    if (!v) return syn_no_memory((size_t)n * sizeof *v);
+    for (int64_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        v[i] = (seed >> 8) * 0x1p-22 - 2;
+    }
+    syn_status status = syn_reals_write(b->l.value[value], SYN_FLOAT, 0, v, n);
+    free(v);
+    return status;
+}
+
+static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, int rows) {
+    const syn_shape shape = row && row->positions > 1 ? SYN_SHAPE(row->positions, COLS / row->positions)
+                                                      : SYN_SHAPE(COLS);
+    syn_graph *g = &b->g;
+    bool wanted[64] = { false };
+    b->n_extra = 0;
+    syn_graph_init(g);
+    syn_kernels_init(&b->kernels, b->ctx, SYN_FLOAT);
+    b->x = keep(b, syn_graph_value(g, shape, true));
+    double attr[SYN_MAX_ATTRS] = { 0 };
+    int y;
+    if (map) {
+        const syn_fn *fn = syn_fn_find(map->name);
+        SYN_TRY(syn_fn_attributes(fn, NULL, 0, SYN_KERAS, attr, map->name));
+        y = syn_map_apply(g, fn, &b->x, 1, attr, 0);
+    } else {
+        y = row->build(b);
+    }
+    keep(b, y);
+    int node = g->n_nodes - 1;
+    b->dy = keep(b, syn_graph_value(g, shape, true));
+    if (g->failed) return syn_no_memory(sizeof *g->value);
+    g->value[y].grad = b->dy;
+    wanted[b->x] = true;
+    for (int k = 0; k < b->n_extra && k < 2; k++) wanted[b->extra[k]] = true;
+    SYN_TRY(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
+    for (int v = 0; v < 64 && v < g->n_values; v++)
+        if (wanted[v]) keep(b, g->value[v].grad);
+    SYN_TRY(syn_list_emit(&b->l, b->ctx, g, SYN_FLOAT, rows, true, false));
+    SYN_TRY(syn_list_place(&b->l, syn_ctx_profile_of(b->ctx), SYN_FLOAT));
+    SYN_TRY(syn_list_want(&b->l, &b->kernels));
+    SYN_TRY(syn_kernels_build(&b->kernels));
+    for (int i = 0; i < b->l.n_slabs; i++) {
+        SYN_TRY(syn_buffer_create(&b->slab[i], b->ctx, b->l.slab_bytes[i], "a bench"));
+        SYN_TRY(syn_buffer_zero(b->slab[i]));
+    }
+    SYN_TRY(syn_buffer_create(&b->block[SYN_BLOCK_CONTROL], b->ctx, SYN_CTL_WORDS * 4, "a bench"));
+    SYN_TRY(syn_buffer_zero(b->block[SYN_BLOCK_CONTROL]));
+    const syn_binding binding = { .ctx = b->ctx, .kernels = &b->kernels, .slab = b->slab, .block = b->block };
+    SYN_TRY(syn_list_bind(&b->l, &binding, SYN_FLOAT));
+    SYN_TRY(fill(b, b->x, (int64_t)rows * COLS, 1));
+    if (b->l.value[b->dy]) SYN_TRY(fill(b, b->dy, (int64_t)rows * COLS, 2));
+    for (int k = 0; k < b->n_extra; k++) SYN_TRY(fill(b, b->extra[k], syn_value_count(g, b->extra[k]), 3));
+    return SYN_OK;
+}
+
+/* ---- timing ---- */
+
+/* Whole tensors among what the items touch; the rest is small beside them. */
+static void tensors(const bench *b, int first, int n, int *whole, double *bytes) {
+    bool seen[256] = { false };
+    *whole = 0;
+    *bytes = 0;
+    for (int i = first; i < first + n; i++)
+        for (int k = 0; k < b->l.item[i].call.n_args; k++) {
+            const syn_arg *a = &b->l.item[i].call.arg[k];
+            if (a->kind != SYN_ARG_VALUE || a->value >= 256 || seen[a->value]) continue;
+            seen[a->value] = true;
+            const syn_value *v = &b->g.value[a->value];
+            double size = 4.0 * (double)syn_value_count(&b->g, a->value) * (v->batched ? b->l.rows : 1);
+            *bytes += size;
+            *whole += size >= 4.0 * COLS * b->l.rows;
+        }
+}
+
+static syn_status run_items(bench *b, int first, int n, int times, double *seconds) {
+    double start = syn_seconds();
+    for (int t = 0; t < times; t++) SYN_TRY(syn_list_run(&b->l, b->ctx, first, n));
+    SYN_TRY(syn_ctx_finish(b->ctx));
+    *seconds = (syn_seconds() - start) / times;
+    return SYN_OK;
+}
+
+static syn_status run_streams(bench *b, int reads, int times, double *seconds) {
+    double start = syn_seconds();
+    for (int t = 0; t < times; t++) SYN_TRY(run_stream(b, reads, (int64_t)COLS * b->l.rows));
+    SYN_TRY(syn_ctx_finish(b->ctx));
+    *seconds = (syn_seconds() - start) / times;
+    return SYN_OK;
+}
+
+static syn_status measure(bench *b, const options *o, const char *name, bool backward) {
+    int first = 0, n = 0, whole;
+    double bytes, once, op[TURNS], stream[TURNS];
+    for (int i = 0; i < b->l.n_items; i++) {
+        if (b->g.node[b->l.item[i].node].backward != backward) continue;
+        if (!n++) first = i;
+    }
+    if (!n) return SYN_OK; /* the derivative is 1 */
+    tensors(b, first, n, &whole, &bytes);
+    int reads = whole > 1 ? whole - 1 : 1;
+    if (reads > MOST_READ) reads = MOST_READ;
+    SYN_TRY(run_items(b, first, n, 2, &once));
+    SYN_TRY(run_items(b, first, n, 3, &once));
+    int times = (int)(o->seconds / (2 * TURNS) / once) + 1;
+    for (int t = 0; t < TURNS; t++) {
+        SYN_TRY(run_items(b, first, n, times, &op[t]));
+        SYN_TRY(run_streams(b, reads, times, &stream[t]));
+    }
+    double a = median(op, TURNS), s = median(stream, TURNS);
+    printf(o->json ? "{\"name\": \"%s\", \"pass\": \"%s\", \"rows\": %d, \"launches\": %d, \"us\": %.5g, "
+                     "\"bytes\": %.0f, \"gb_per_s\": %.4g, \"stream_us\": %.5g, \"share\": %.4g}\n"
+                   : "%-32s %-8s %6d %4d %10.1f %12.0f %8.2f %10.1f %7.2f\n",
+           name, backward ? "backward" : "forward", b->l.rows, n, a * 1e6, bytes, bytes / a / 1e9, s * 1e6,
+           s / a);
+    fflush(stdout);
+    return SYN_OK;
+}
+
+static syn_status run_op(bench *b, const options *o, const op_row *row, const syn_map_row *map, int rows) {
+    const char *name = map ? map->name : row->name;
+    if (o->only && !strstr(name, o->only)) return SYN_OK;
+    syn_status status = open_op(b, row, map, rows);
+    for (int back = 0; back < 2 && status == SYN_OK; back++) status = measure(b, o, name, back);
+    close_op(b);
+    return status;
+}
+
+static syn_status run(bench *b, const options *o) {
+    static const int sizes[] = { 128, 4096 };
+    SYN_TRY(syn_ctx_create(&b->ctx, NULL));
+    if (!o->json)
+        printf("%-32s %-8s %6s %4s %10s %12s %8s %10s %7s\n", "op, 1024 columns", "pass", "rows", "runs", "us",
+               "bytes", "GB/s", "stream us", "share");
+    for (size_t i = 0; i < SYN_COUNT(sizes); i++) {
+        int rows = o->rows ? o->rows : sizes[i];
+        syn_status status = open_streams(b, (int64_t)rows * COLS);
+        for (size_t k = 0; k < SYN_COUNT(norms) && status == SYN_OK; k++)
+            status = run_op(b, o, &norms[k], NULL, rows);
+        for (int m = 0; m < syn_map_count() && status == SYN_OK; m++)
+            status = run_op(b, o, NULL, syn_map_at(m), rows);
+        close_streams(b);
+        SYN_TRY(status);
+        if (o->rows) break;
+    }
+    return SYN_OK;
+}
+
+static int usage(const char *wrong) {
+    if (wrong) fprintf(stderr, "ops: %s\n", wrong);
+    fprintf(wrong ? stderr : stdout, "ops [--only PART] [--rows N] [--seconds S] [--json]\n"
+                                     "  --only     ops with this in their name\n"
+                                     "  --rows     of 1024 columns (128, then 4096)\n"
+                                     "  --seconds  of a measurement (0.5)\n"
+                                     "  --json     an object a line\n"
+                                     "SYNCLINE_DEVICE chooses the device.\n");
+    return wrong ? 2 : 0;
+}
+
+int main(int argc, char **argv) {
+    options o = { .seconds = .5 };
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--help") == 0) return usage(NULL);
+        if (strcmp(argv[i], "--json") == 0) {
+            o.json = true;
+            continue;
+        }
+        if (!value) return usage("an option is unknown or lacks its value");
+        if (strcmp(argv[i], "--only") == 0) o.only = value;
+        else if (strcmp(argv[i], "--rows") == 0) o.rows = atoi(value);
+        else if (strcmp(argv[i], "--seconds") == 0) o.seconds = atof(value);
+        else return usage("an option is unknown");
+        i++;
+    }
+    if (o.rows < 0 || o.rows > 1 << 20) return usage("--rows: 1 to 1048576");
+    if (!(o.seconds > 0)) return usage("--seconds: more than 0");
+    bench b = { 0 };
+    syn_status status = run(&b, &o);
+    syn_ctx_destroy(b.ctx);
+    if (status != SYN_OK) fprintf(stderr, "ops: %s\n", syn_error_text());
+    return status != SYN_OK;
+}

@@ -1,0 +1,160 @@
+// Cross entropy of q = softmax(x) (LOGITS) or q = e^x against a target: loss[r] = sum of a[c] (-log q[c]),
+// dx = (sum of a) q - a (LOGITS) or -a, times 1/rows (MEAN). The coefficients a, with w the class weights (or
+// 1) and s = SMOOTHING:
+//   LABELS             a[c] = v w[label] ((1 - s) [c = label] + s/C), or, BY_WEIGHT (torch),
+//                      a[c] = v ((1 - s) w[label] [c = label] + w[c] s/C); v = 0 for the IGNORED label, else 1
+//   distributions t    a[c] = w[c] ((1 - s) t[c] + s/C)
+// NORM: both are scaled by norm[0] = rows / (sum of v, or of v w[label] BY_WEIGHT): the mean is over those.
+#define FULL (COLS / SYN_VEC * SYN_VEC)
+#if WEIGHTS
+__constant real FN(weight_of)[COLS] = { WEIGHT_LIST };
+#define WEIGHT(c) FN(weight_of)[c]
+#define WEIGHTV(c) VLOAD(FN(weight_of), c)
+#else
+#define WEIGHT(c) ((real)1)
+#define WEIGHTV(c) ((realv)(1))
+#endif
+#if LABELS
+#define TARGET int
+#else
+#define TARGET real
+#endif
+
+#if NORM
+KERNEL(class_norm)(__global const int *label, __global real *norm, const int rows) {
+    real sum = 0;
+#if SYN_CPU
+    const int lane = 0, lanes = 1;
+#else
+    const int lane = (int)get_local_id(0), lanes = 64;
+#endif
+    for (int r = lane; r < rows; r += lanes)
+        if (label[r] != IGNORED) sum += BY_WEIGHT ? WEIGHT(label[r]) : (real)1;
+#if !SYN_CPU
+    __local real sums[64];
+    sums[lane] = sum;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (lane == 0)
+        for (int k = 1; k < lanes; k++) sum += sums[k];
+#endif
+    if (lane == 0) STORE(sum > 0 ? rows / sum : (real)0, norm, 0); // nothing counts: no loss
+}
+#endif
+
+// The coefficients a[c] but for the label's own.
+#if !LABELS
+#define COEFFICIENT(c) (WEIGHT(c) * (LOAD(target, at + c) * (1 - smooth) + smooth / COLS))
+#define COEFFICIENTV(c) (WEIGHTV(c) * (VLOAD(target, at + c) * (1 - smooth) + smooth / COLS))
+#elif BY_WEIGHT
+#define COEFFICIENT(c) (WEIGHT(c) * (valid * smooth / COLS))
+#define COEFFICIENTV(c) (WEIGHTV(c) * (valid * smooth / COLS))
+#else
+#define COEFFICIENT(c) (own * smooth / COLS)
+#define COEFFICIENTV(c) ((realv)(own * smooth / COLS))
+#endif
+#define SPREAD (SMOOTH || !LABELS)
+
+KERNEL(class_loss)(__global const real *x, __global const TARGET *target,
+#if NORM
+                   __global const real *norm,
+#endif
+                   __global real *loss, __global int *hit,
+#if GRAD
+                   __global real *dx,
+#endif
+                   const int rows) {
+    const real smooth = (real)SMOOTHING;
+#if NORM
+    const real scale = LOAD(norm, 0);
+#else
+    const real scale = 1;
+#endif
+#if MEAN
+    const real factor = scale / (real)rows;
+#else
+    const real factor = scale;
+#endif
+    FOR_ROWS(r, rows) {
+        const size_t at = (size_t)r * COLS;
+#if LABELS
+        const int l = target[r];
+        const real valid = l != IGNORED;
+        const int label = l != IGNORED ? l : 0;
+        const real own = valid * WEIGHT(label);
+#else
+        int label = 0;
+        for (int c = 1; c < COLS; c++)
+            if (LOAD(target, at + c) > LOAD(target, at + label)) label = c;
+#endif
+        // The first of the largest, as argmax takes it; -log q[c] = (m - x[c]) + rest.
+        real m = LOAD(x, at), rest = 0, sum = 1;
+        int best = 0;
+        for (int c = 1; c < COLS; c++)
+            if (LOAD(x, at + c) > m) {
+                m = LOAD(x, at + c);
+                best = c;
+            }
+#if LOGITS
+        realv sums = 0;
+        sum = 0;
+        for (int c = 0; c < FULL; c += SYN_VEC) sums += exp(VLOAD(x, at + c) - m);
+        for (int c = FULL; c < COLS; c++) sum += exp(LOAD(x, at + c) - m);
+        sum += row_sum(sums);
+        rest = log(sum);
+#else
+        m = 0;
+#endif
+        real all = 0, total = 0;
+#if SPREAD
+        realv alls = 0, totals = 0;
+        for (int c = 0; c < FULL; c += SYN_VEC) {
+            const realv a = COEFFICIENTV(c);
+            alls += a;
+            totals += a * ((m - VLOAD(x, at + c)) + rest);
+        }
+        for (int c = FULL; c < COLS; c++) {
+            const real a = COEFFICIENT(c);
+            all += a;
+            total += a * ((m - LOAD(x, at + c)) + rest);
+        }
+        all += row_sum(alls);
+        total += row_sum(totals);
+#endif
+#if LABELS
+        const real sharp = own * (1 - smooth);
+        all += sharp;
+        total += sharp * ((m - LOAD(x, at + label)) + rest);
+        hit[r] = best == l;
+#else
+        hit[r] = best == label;
+#endif
+        STORE(total * scale, loss, r);
+#if GRAD
+        const real share = all * factor / sum;
+        for (int c = 0; c < FULL; c += SYN_VEC) {
+            realv d = LOGITS ? exp(VLOAD(x, at + c) - m) * share : (realv)(0);
+#if SPREAD
+            d -= COEFFICIENTV(c) * factor;
+#endif
+            VSTORE(d, dx, at + c);
+        }
+        for (int c = FULL; c < COLS; c++) {
+            real d = LOGITS ? exp(LOAD(x, at + c) - m) * share : (real)0;
+#if SPREAD
+            d -= COEFFICIENT(c) * factor;
+#endif
+            STORE(d, dx, at + c);
+        }
+#if LABELS
+        STORE(LOAD(dx, at + label) - sharp * factor, dx, at + label);
+#endif
+#endif
+    }
+}
+#undef FULL
+#undef WEIGHT
+#undef WEIGHTV
+#undef TARGET
+#undef COEFFICIENT
+#undef COEFFICIENTV
+#undef SPREAD

@@ -1,0 +1,172 @@
+/* Losses that are sums over elements: row losses, hits and the gradient in one pass. */
+#include "op/loss.h"
+#include "op/ops.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const syn_loss_fn builtin[] = {
+#include "op/losses_of.inc"
+};
+
+enum { MAX_REGISTERED = 64 };
+static syn_loss_fn *registered[MAX_REGISTERED];
+static int n_registered;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int fn_count(void) {
+    pthread_mutex_lock(&lock);
+    int n = (int)SYN_COUNT(builtin) + n_registered;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+static const syn_loss_fn *fn_at(int i) {
+    return i < (int)SYN_COUNT(builtin) ? &builtin[i] : registered[i - (int)SYN_COUNT(builtin)];
+}
+
+static int number_of(const char *name) {
+    for (int i = 0; i < fn_count(); i++)
+        if (strcmp(fn_at(i)->row.name, name) == 0) return i;
+    return -1;
+}
+
+const syn_loss_fn *syn_loss_fn_find(const char *name) {
+    int i = number_of(name);
+    if (i >= 0) return fn_at(i);
+    const char *known[MAX_REGISTERED + SYN_COUNT(builtin)];
+    int n = fn_count();
+    for (int k = 0; k < n; k++) known[k] = fn_at(k)->row.name;
+    const char *near = syn_nearest(name, known, (size_t)n, sizeof *known);
+    syn_fail(SYN_E_ARGUMENT, "unknown loss function '%s'%s%s%s", name, near ? "; did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+int syn_loss_fn_attrs(const syn_loss_fn *fn) {
+    int n = 0;
+    while (n < SYN_MAX_ATTRS && fn->row.attr[n].name) n++;
+    return n;
+}
+
+syn_status syn_register_loss(const syn_loss_row *row) {
+    if (!row || !row->name || !row->loss || !row->gradient)
+        return syn_fail(SYN_E_ARGUMENT, "syn_register_loss: name, loss and gradient must be given");
+    if (number_of(row->name) >= 0)
+        return syn_fail(SYN_E_ARGUMENT, "syn_register_loss: '%s' is there already", row->name);
+    syn_loss_fn *fn = calloc(1, sizeof *fn);
+    if (!fn) return syn_no_memory(sizeof *fn);
+    fn->row = (syn_loss_row){ .name = syn_strdup(row->name), .loss = syn_strdup(row->loss),
+                              .gradient = syn_strdup(row->gradient), .doc = syn_strdup(row->doc ? row->doc : "") };
+    for (int i = 0; i < SYN_MAX_ATTRS && row->attr[i].name; i++) {
+        syn_map_attr *a = &fn->row.attr[i];
+        *a = row->attr[i];
+        a->name = syn_strdup(a->name);
+        a->doc = syn_strdup(a->doc ? a->doc : "");
+        if (a->lo == 0 && a->hi == 0) a->lo = -(a->hi = 1e300);
+    }
+    pthread_mutex_lock(&lock);
+    bool full = n_registered == MAX_REGISTERED;
+    if (!full) registered[n_registered++] = fn; /* lives as long as the process */
+    pthread_mutex_unlock(&lock);
+    return full ? syn_fail(SYN_E_ARGUMENT, "syn_register_loss: %d losses is the limit", MAX_REGISTERED) : SYN_OK;
+}
+
+/* ---- the op ---- */
+
+enum { MEAN, GRAD, FUNCTION }; /* of node.i */
+
+int syn_element_loss_node(syn_graph *g, const syn_loss_fn *fn, const double *attr, int x, int target,
+                          bool mean) {
+    int out[3] = { syn_graph_value(g, SYN_SHAPE(1), true), syn_graph_like(g, x),
+                   syn_graph_value(g, SYN_SHAPE(1), true) };
+    int node = syn_graph_node(g, &syn_op_element_loss, (int[]){ x, target }, 2, out, 3);
+    if (node < 0) return -1;
+    g->node[node].i[MEAN] = mean;
+    g->node[node].i[FUNCTION] = number_of(fn->row.name);
+    if (attr) memcpy(g->node[node].r, attr, sizeof *attr * (size_t)syn_loss_fn_attrs(fn));
+    g->value[out[2]].integer = true;
+    g->loss = out[0];
+    if (fn->hit) g->hits = out[2];
+    return node;
+}
+
+static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need, int *din) {
+    (void)dout;
+    (void)need;
+    g->node[node].i[GRAD] = 1;
+    din[0] = g->node[node].out[1];
+    return SYN_OK;
+}
+
+/* x, t and the attributes of the element at `at`, as type. */
+static void write_names(syn_text *t, const syn_node *n, const syn_loss_fn *fn, bool vector) {
+    const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
+    for (int a = 0; a < syn_loss_fn_attrs(fn); a++)
+        syn_text_add(t, "const %s %s = (%s)(%.17g); ", type, fn->row.attr[a].name, type, n->r[a]);
+    syn_text_add(t, "const %s x = %s(px, at + c), raw = %s(pt, at + c);\nconst %s t = ", type, load, load, type);
+    syn_text_typed(t, fn->target ? fn->target : "raw", type);
+    syn_text_add(t, ";\n");
+}
+
+static void write_body(syn_text *t, const syn_node *n, const syn_loss_fn *fn, bool vector) {
+    const char *type = vector ? "realv" : "real";
+    write_names(t, n, fn, vector);
+    syn_text_add(t, "%s += ", vector ? "sums" : "sum");
+    syn_text_typed(t, fn->row.loss, type);
+    if (n->i[GRAD]) {
+        syn_text_add(t, ";\n%s((", vector ? "VSTORE" : "STORE");
+        syn_text_typed(t, fn->row.gradient, type);
+        syn_text_add(t, ") * factor, dx, at + c)");
+    }
+    syn_text_add(t, ";\n");
+}
+
+/* Division by rows is the plan's business, save in the gradient. */
+static void write_kernel(syn_text *t, const syn_node *n, const syn_loss_fn *fn, int64_t features) {
+    double share = n->i[MEAN] && !fn->summed ? 1 / (double)features : 1;
+    syn_text_add(t, "KERNEL(element_loss)(__global const real *px, __global const real *pt, "
+                    "__global real *loss, %s%sconst int rows) {\n", fn->hit ? "__global int *hit, " : "",
+                 n->i[GRAD] ? "__global real *dx, " : "");
+    syn_text_add(t, "const real share = (real)(%.17g), factor = share%s;\n", share,
+                 n->i[MEAN] ? " / (real)rows" : "");
+    syn_text_add(t, "FOR_ROWS(r, rows) {\nconst size_t at = (size_t)r * %lld;\n", (long long)features);
+    syn_text_add(t, "realv sums = 0; real sum = 0; int c = 0;\n#if SYN_VEC > 1\n");
+    syn_text_add(t, "for (; c + SYN_VEC <= %lld; c += SYN_VEC) {\n", (long long)features);
+    write_body(t, n, fn, true);
+    syn_text_add(t, "}\n#endif\nfor (; c < %lld; c++) {\n", (long long)features);
+    write_body(t, n, fn, false);
+    syn_text_add(t, "}\nSTORE((row_sum(sums) + sum) * share, loss, r);\n");
+    if (fn->hit) { /* right where all elements of the sample are */
+        syn_text_add(t, "int right = 1;\nfor (c = 0; c < %lld; c++) {\n", (long long)features);
+        write_names(t, n, fn, false);
+        syn_text_add(t, "right &= %s;\n}\nhit[r] = right;\n", fn->hit);
+    }
+    syn_text_add(t, "}\n}\n");
+}
+
+static syn_status emit(syn_emit *e, const syn_node *n) {
+    const syn_loss_fn *fn = fn_at(n->i[FUNCTION]);
+    int64_t features = syn_value_count(e->graph, n->in[0]), count = features * e->rows;
+    syn_text t = { 0 };
+    write_kernel(&t, n, fn, features);
+    if (syn_text_status(&t) != SYN_OK) {
+        syn_text_free(&t);
+        return syn_no_memory(4096);
+    }
+    syn_call c = { .text = t.s, .entry = "element_loss", .dims = 1 };
+    syn_call_arg(&c, syn_in(n->in[0]));
+    syn_call_arg(&c, syn_in(n->in[1]));
+    syn_call_arg(&c, syn_out(n->out[0]));
+    if (fn->hit) syn_call_arg(&c, syn_out(n->out[2]));
+    if (n->i[GRAD]) syn_call_arg(&c, syn_out(n->out[1]));
+    syn_call_arg(&c, syn_int(e->rows));
+    c.local[0] = e->profile->cpu ? 1 : 64;
+    c.global[0] = (size_t)(e->profile->cpu ? syn_ceil_div(e->rows, 8) : syn_round_up(e->rows, 64));
+    c.flops = 8.0 * (double)count;
+    c.bytes = (double)(count * (n->i[GRAD] ? 3 : 2)) * (double)syn_emit_real(e);
+    return e->call(e, &c, 0);
+}
+
+const syn_op syn_op_element_loss = { .name = "element_loss", .grad = grad, .emit = emit };
