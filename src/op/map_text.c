@@ -28,7 +28,8 @@ typedef struct writer {
 /* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
  * a step. Monte Carlo passes count in the step's place; there rows are those of the data set, so that
  * what a sample draws depends neither on its batch nor on training. */
-static void write_draws(writer *w, const syn_ins *ins, bool vector) {
+static void write_draws(writer *w, int i, bool vector) {
+    const syn_ins *ins = &w->n->prog->ins[i];
     const syn_fn *fn = ins->fn;
     syn_text *t = &w->t;
     const char *type = vector ? "uintv" : "uint";
@@ -40,7 +41,7 @@ static void write_draws(writer *w, const syn_ins *ins, bool vector) {
     const char *row = fn->shared_by ? "place" : "from";
     if (fn->draws > 1) syn_text_add(t, "%s u, v; syn_random_2%s(", type, vector ? "v" : "s");
     else syn_text_add(t, "const %s u = syn_random_%s(", type, vector ? "v" : "s");
-    syn_text_add(t, "%s, col, %uu%s, step, key%s); ", row, ins->stream,
+    syn_text_add(t, "%s, col, s%d%s, step, key%s); ", row, i,
                  w->e->passes  ? " ^ 0x80000000u"
                  : w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)"
                                : "", fn->draws > 1 ? ", &u, &v" : "");
@@ -75,7 +76,7 @@ static void write_ins(writer *w, int i, const char *type) {
                          ins->attr[a]);
     }
     bool vector = strcmp(type, "realv") == 0;
-    if (fn->draws) write_draws(w, ins, vector);
+    if (fn->draws) write_draws(w, i, vector);
     syn_text_add(t, "t%d = ", w->n->n_in + i);
     if (ins->form) syn_text_add(t, "t%d * ", ins->src[0]);
     syn_text_add(t, "(");
@@ -112,6 +113,9 @@ static void write_signature(writer *w) {
     for (int k = 0; k < w->n->n_in; k++) syn_text_add(t, "__global const real *i%d, ", k);
     for (int o = 0; o < w->n->n_out; o++) syn_text_add(t, "__global real *o%d, ", o);
     if (w->random) syn_text_add(t, "__global const uint *ctl, ");
+    /* Streams are arguments: layers that differ in nothing else share their kernel. */
+    for (int i = 0; i < w->n->prog->n_ins; i++)
+        if (w->n->prog->ins[i].fn->draws) syn_text_add(t, "const uint s%d, ", i);
     syn_text_add(t, "const int rows) {\n");
     if (w->random)
         syn_text_add(t, "const uint step = CTL_%s(ctl); const uint2 key = CTL_KEY(ctl);\n",
@@ -203,6 +207,8 @@ syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
         c.bytes += (double)count * (double)syn_emit_real(e);
     }
     if (w.random) syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
+    for (int i = 0; i < n->prog->n_ins; i++)
+        if (n->prog->ins[i].fn->draws) syn_call_arg(&c, syn_int(n->prog->ins[i].stream));
     syn_call_arg(&c, syn_int(count / w.cols));
     c.flops = (double)count * n->prog->n_ins;
     c.global[0] = items;
