@@ -162,7 +162,7 @@ static void normalise(double *x, int n_rows, int cols, double to) {
 }
 
 static void loss_check(loss_run *r, bool differences, double *dx) {
-    const double h = 2e-6;
+    const double h = 5e-7;
     double x[MOST], target[MOST];
     int64_t n = bench_count(&r->b, r->x);
     bool labels = r->b.g.value[r->target].integer;
