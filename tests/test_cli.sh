@@ -103,6 +103,31 @@ END
 check "predictions are probabilities" python3 predicted.py one/predictions.npy
 works "predict --out" predict one test-x.npy --out p.npy
 same "predict --out" one/predictions.npy p.npy
+works "predict --mc" predict one test-x.npy --mc 20 --out mc.npy
+says "predict --mc" ", entropy "
+says "predict --mc" "mc-information.npy: 60, information"
+cat >monte_carlo.py <<'END'
+import math, struct
+def npy(name):
+    data = open(name, "rb").read()
+    n, = struct.unpack("<H", data[8:10])
+    shape = eval(data[10 : 10 + n])["shape"]
+    return shape, struct.unpack("<%df" % math.prod(shape), data[10 + n :])
+shape, mean = npy("mc.npy")
+assert shape == (60, 3), shape
+shape, deviation = npy("mc-deviation.npy")
+assert shape == (60, 3) and all(0 <= d < .5 for d in deviation) and max(deviation) > .001, deviation
+shape, entropy = npy("mc-entropy.npy")
+assert shape == (60,), shape
+for i in range(60):
+    h = -sum(p * math.log(p) for p in mean[3 * i : 3 * i + 3] if p > 0)
+    assert abs(h - entropy[i]) < 1e-5, (i, h, entropy[i])
+shape, information = npy("mc-information.npy")
+assert shape == (60,) and all(0 <= m <= h for m, h in zip(information, entropy)) and max(information) > 0
+END
+check "predict --mc: files" python3 monte_carlo.py
+refuses "predict --mc of no number" 2 "--mc expects a number of passes from 1 to 1000000, got '0'" \
+    predict one test-x.npy --mc 0
 refuses "predict shape" 1 "the network wants 4" predict one flat-x.npy
 refuses "predict no file" 1 "nowhere.npy" predict one nowhere.npy
 refuses "predict no run" 1 "cannot open the run folder nowhere" predict nowhere test-x.npy

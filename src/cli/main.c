@@ -28,6 +28,7 @@ static const cli_flag schedule_flags[] = {
 };
 static const cli_flag predict_flags[] = {
     CLI_DEVICE_FLAG,
+    { "mc", "N", "Monte Carlo dropout: N passes with dropout acting, their mean and spread" },
     { "out", "FILE.npy", "where predictions go; default: predictions.npy in the run folder" },
     { NULL, NULL, NULL }
 };
@@ -55,7 +56,11 @@ static const cli_command commands[] = {
       cli_evaluate },
     { "predict", "DIR INPUT.npy", 2, 2, "outputs of a trained run for the samples in a file",
       "INPUT is .npy or IDX, its first axis samples of the shape the network was trained on. "
-      "Classifiers give probabilities.",
+      "Classifiers give probabilities.\n"
+      "With --mc the predictions are means over the passes. predictions-deviation.npy has their standard "
+      "deviation; for probabilities also predictions-entropy.npy, the entropy of the mean, how uncertain the "
+      "prediction is, and predictions-information.npy, the mutual information, which part of that more "
+      "training data could remove; both in nats.",
       predict_flags, cli_predict },
     { "selftest", "", 0, 0, "check every kernel against the host on this device", NULL, device_only,
       cli_selftest },

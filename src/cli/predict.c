@@ -2,7 +2,7 @@
 #include "cli/run.h"
 #include "cli/session.h"
 
-#include "io/safetensors.h"
+#include "io/npy.h"
 #include "layer/layer.h"
 
 #include <stdio.h>
@@ -11,56 +11,50 @@
 
 #define SHOWN 10
 
-/* A version 1 header: magic, length, a Python dict padded so that the data stands at a multiple
- * of 64. */
-static syn_status write_npy(const char *path, const double *v, int64_t rows, const syn_shape *shape,
-                            bool wide) {
-    syn_text dict = { 0 }, file = { 0 };
-    syn_text_add(&dict, "{'descr': '%s', 'fortran_order': False, 'shape': (%lld,",
-                 wide ? "<f8" : "<f4", (long long)rows);
-    for (int i = 0; i < shape->rank; i++)
-        syn_text_add(&dict, "%s%lld", i ? ", " : " ", (long long)shape->dim[i]);
-    syn_text_add(&dict, "), }");
-    while ((10 + dict.len + 1) % 64) syn_text_add(&dict, " ");
-    syn_text_add(&dict, "\n");
-    const char length[2] = { (char)(dict.len & 255), (char)(dict.len >> 8) };
-    syn_text_put(&file, "\x93NUMPY\x01\x00", 8);
-    syn_text_put(&file, length, 2);
-    syn_text_put(&file, syn_text_str(&dict), dict.len);
-    int64_t n = rows * syn_shape_count(shape);
-    for (int64_t i = 0; i < n; i++) {
-        float narrow = (float)v[i];
-        if (wide)
-            syn_text_put(&file, (const char *)&v[i], sizeof v[i]);
-        else
-            syn_text_put(&file, (const char *)&narrow, sizeof narrow);
+/* What of Monte Carlo prediction goes into files beside the mean's: predictions-deviation.npy. */
+enum { MEAN, DEVIATION, ENTROPY, INFORMATION, PARTS };
+static const char *const part_name[PARTS] = { "mean", "deviation", "entropy", "information" };
+
+typedef struct outputs {
+    syn_shape shape; /* of a row */
+    int64_t rows, width;
+    bool probabilities;  /* along the last axis, or one alone: there is an entropy */
+    double *part[PARTS]; /* NULL: not there; without --mc the mean alone */
+} outputs;
+
+/* Whether the loss makes probabilities of the outputs; several outputs of their own are no
+ * distribution. */
+static bool gives_probabilities(const syn_net *net, const syn_shape *shape) {
+    for (int i = 0; i < net->n_layers; i++) {
+        const syn_layer_row *row = net->layer[i].row;
+        if (!row->loss || !row->link) continue;
+        return row->report != SYN_REPORT_BITS || (shape->rank && shape->dim[shape->rank - 1] == 1);
     }
-    syn_status status = dict.failed || file.failed ? syn_no_memory((size_t)n * sizeof *v)
-                                                   : syn_file_replace(path, file.s, file.len);
-    syn_text_free(&dict);
-    syn_text_free(&file);
-    return status;
+    return false;
 }
 
 /* The first rows: the likeliest class of a classifier, else the values. */
-static void show(const double *v, int64_t rows, int64_t width, bool classes) {
-    for (int64_t i = 0; i < rows && i < SHOWN; i++) {
-        const double *row = v + i * width;
+static void show(const outputs *o) {
+    for (int64_t i = 0; i < o->rows && i < SHOWN; i++) {
+        const double *row = o->part[MEAN] + i * o->width;
+        const double *deviation = o->part[DEVIATION] ? o->part[DEVIATION] + i * o->width : NULL;
         int64_t best = 0;
-        for (int64_t k = 1; k < width; k++)
+        bool classes = o->probabilities && o->width > 1 && o->shape.rank == 1;
+        for (int64_t k = 1; k < o->width; k++)
             if (row[k] > row[best]) best = k;
         printf("%6lld  ", (long long)i);
         if (classes) printf("class %lld, probability %.4f", (long long)best, row[best]);
-        for (int64_t k = 0; !classes && k < width && k < SHOWN; k++) printf(" %.6g", row[k]);
-        printf("%s\n", !classes && width > SHOWN ? " ..." : "");
+        if (classes && deviation) printf(" deviation %.4f", deviation[best]);
+        for (int64_t k = 0; !classes && k < o->width && k < SHOWN; k++) {
+            printf(" %.6g", row[k]);
+            if (deviation) printf(" (%.2g)", deviation[k]);
+        }
+        if (o->part[ENTROPY] && (classes || o->width == 1))
+            printf(", entropy %.4f, information %.4f", o->part[ENTROPY][i],
+                   o->part[INFORMATION][i]);
+        printf("%s\n", !classes && o->width > SHOWN ? " ..." : "");
     }
-    if (rows > SHOWN) printf("%6s\n", "...");
-}
-
-static bool is_classifier(const syn_net *net) {
-    for (int i = 0; i < net->n_layers; i++)
-        if (net->layer[i].row->loss && net->layer[i].row->labels) return true;
-    return false;
+    if (o->rows > SHOWN) printf("%6s\n", "...");
 }
 
 static syn_status check_input(const cli_session *s, const syn_data *data, const char *path) {
@@ -75,22 +69,56 @@ static syn_status check_input(const cli_session *s, const syn_data *data, const 
                     want);
 }
 
-static syn_status predict(cli_session *s, syn_data *data, const char *out) {
-    syn_shape shape;
-    SYN_TRY(syn_plan_output_shape(s->plan, &shape));
-    int64_t rows = syn_data_rows(data), width = syn_shape_count(&shape);
-    double *v = malloc(sizeof *v * (size_t)(rows * width));
-    if (!v) return syn_no_memory(sizeof *v * (size_t)(rows * width));
-    syn_status status = syn_predict(s->plan, data, v, rows * width);
-    if (status == SYN_OK) status = write_npy(out, v, rows, &shape, false);
-    if (status == SYN_OK) {
-        char count[32], each[64];
-        syn_shape_print(&shape, each, sizeof each);
-        show(v, rows, width, is_classifier(s->net));
-        printf("%s: %s x %s\n", out, cli_count_text(count, sizeof count, (double)rows), each);
-    }
-    free(v);
+/* "some/where/x.npy", "entropy" -> "some/where/x-entropy.npy" */
+static char *beside(const char *path, const char *name) {
+    size_t n = strlen(path);
+    bool npy = n > 4 && !strcmp(path + n - 4, ".npy");
+    return syn_format("%.*s-%s.npy", (int)(npy ? n - 4 : n), path, name);
+}
+
+static syn_status write_part(const outputs *o, int part, const char *out) {
+    char *path = part == MEAN ? syn_strdup(out) : beside(out, part_name[part]), count[32], each[64];
+    if (!path) return syn_no_memory(strlen(out));
+    syn_shape shape = o->shape;
+    if (part >= ENTROPY && shape.rank) shape.rank--; /* one for each distribution */
+    syn_status status = syn_npy_write(path, o->part[part], o->rows, &shape, false);
+    syn_shape_print(&shape, each, sizeof each);
+    if (status == SYN_OK)
+        printf("%s: %s%s%s%s%s\n", path, cli_count_text(count, sizeof count, (double)o->rows),
+               shape.rank ? " x " : "", shape.rank ? each : "", o->part[DEVIATION] ? ", " : "",
+               o->part[DEVIATION] ? part_name[part] : "");
+    free(path);
     return status;
+}
+
+static syn_status predict(cli_session *s, syn_data *data, int passes, const char *out) {
+    outputs o = { .rows = syn_data_rows(data) };
+    SYN_TRY(syn_plan_output_shape(s->plan, &o.shape));
+    o.width = syn_shape_count(&o.shape);
+    o.probabilities = gives_probabilities(s->net, &o.shape);
+    int parts = !passes ? DEVIATION : o.probabilities ? PARTS : ENTROPY;
+    syn_status status = SYN_OK;
+    for (int i = 0; i < parts && status == SYN_OK; i++) {
+        o.part[i] = malloc(sizeof(double) * (size_t)(o.rows * o.width));
+        if (!o.part[i]) status = syn_no_memory(sizeof(double) * (size_t)(o.rows * o.width));
+    }
+    if (status == SYN_OK)
+        status = passes ? syn_predict_mc(s->plan, data, passes, o.part[MEAN], o.part[DEVIATION],
+                                         o.part[ENTROPY], o.part[INFORMATION])
+                        : syn_predict(s->plan, data, o.part[MEAN], o.rows * o.width);
+    if (status == SYN_OK) show(&o);
+    for (int i = 0; i < parts && status == SYN_OK; i++) status = write_part(&o, i, out);
+    for (int i = 0; i < PARTS; i++) free(o.part[i]);
+    return status;
+}
+
+/* --mc N, 0 without. */
+static int passes_of(const cli_call *call) {
+    const char *text = cli_get(call, "mc");
+    char *end;
+    if (!text) return 0;
+    long n = strtol(text, &end, 10);
+    return *end || end == text || n < 1 || n > 1000000 ? -1 : (int)n;
 }
 
 static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
@@ -104,7 +132,7 @@ static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
     if (status == SYN_OK)
         status = cli_session_load(s, weights, cli_get(call, "device"), 128, SYN_FLOAT);
     if (status == SYN_OK) status = check_input(s, *data, input);
-    if (status == SYN_OK) status = predict(s, *data, out);
+    if (status == SYN_OK) status = predict(s, *data, passes_of(call), out);
     free(weights);
     free(out);
     return status;
@@ -113,6 +141,9 @@ static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
 int cli_predict(const cli_call *call) {
     cli_session s = { 0 };
     syn_data *data = NULL;
+    if (passes_of(call) < 0)
+        return cli_usage(call, "--mc expects a number of passes from 1 to 1000000, got '%s'",
+                         cli_get(call, "mc"));
     int code = run(&s, &data, call) == SYN_OK ? CLI_OK : cli_fail();
     cli_session_close(&s);
     syn_data_destroy(data);
