@@ -88,6 +88,30 @@ works evaluate evaluate one
 says evaluate "test"
 accuracy=$(python3 -c 'import json; print("%.2f" % (100 * json.load(open("one/summary.json"))["test_accuracy"]))')
 says "evaluate agrees with the summary" "accuracy $accuracy %"
+says evaluate "class  precision  recall      F1  support"
+says evaluate "true | predicted"
+cat >evaluated.py <<'END'
+import csv, json
+rows = list(csv.reader(open("one/confusion.csv")))
+assert [r[0] for r in rows] == ["true class", "0", "1", "2"], rows
+count = [[int(v) for v in r[1:]] for r in rows[1:]]
+assert sum(map(sum, count)) == 60
+right = sum(count[k][k] for k in range(3)) / 60
+assert abs(right - json.load(open("one/summary.json"))["test_accuracy"]) < 1e-9
+for r in csv.DictReader(open("one/classes.csv")):
+    k = int(r["class"])
+    column = sum(count[i][k] for i in range(3))
+    assert int(r["support"]) == sum(count[k])
+    assert abs(float(r["recall"]) - count[k][k] / sum(count[k])) < 1e-5
+    assert abs(float(r["precision"]) - (count[k][k] / column if column else 0)) < 1e-5
+END
+check "evaluate: files" python3 evaluated.py
+check "evaluate: picture" grep -q "</svg>" one/confusion.svg
+mkdir report
+works "evaluate --out" evaluate one --out report --top-k 2
+says "evaluate --top-k" ", top 2 "
+check "evaluate --out" test -s report/confusion.csv
+refuses "evaluate --top-k of no number" 2 "--top-k expects a number from 1 to 8192, got 'x'" evaluate one --top-k x
 works predict predict one test-x.npy
 says predict "class "
 says predict "60 "
@@ -150,16 +174,20 @@ check "another seed differs" sh -c '! cmp -s one/weights.safetensors five/weight
 
 # ---- other data, nets and options ----
 cat >csv.yaml <<'END'
-data: { format: csv, train: train.csv, test: test.csv, labels: yes, standardise: yes, validation: 0.25 }
+data: { format: csv, train: train.csv, test: test.csv, labels: yes, standardise: yes, validation: 0.25, classes: [cat, "b, c", 7] }
 model: [ dense: { units: 8, activation: { leaky_relu: { alpha: 0.1 } } }, dense: 3 ]
 train: { loss: softmax_cross_entropy, optimizer: momentum, epochs: 2 }
 END
 works "csv labels" train csv.yaml --out csv
 says "csv labels" "180 training, 60 validation, 60 test"
+works "class names" evaluate csv
+says "class names" "b, c "
+check "class names" grep -q '^"b, c",' csv/confusion.csv
 works "regression, graph, torch" train plane.yaml --out plane
 works "resolved graph" train plane/experiment.yaml --out plane-2
 same "resolved graph" plane/weights.safetensors plane-2/weights.safetensors
 works "evaluate regression" evaluate plane
+says "evaluate regression" ", r2 "
 sed 's/data:.*/data: { format: idx, train: [train-x.idx.gz, train-y.idx], test: [test-x.idx.gz, test-y.idx], standardise: yes }/' base.yaml >idx.yaml
 works "idx" train idx.yaml --out idx
 works "double" train base.yaml --out double --set train.dtype=double --set train.epochs=1

@@ -8,6 +8,7 @@ works "a run" train base.yaml --out one
 works "another" train plane.yaml --out plane
 
 # ---- bad experiment files ----
+bad "class names" 's/validation: 40/classes: 3/' "1:98: data: classes expects a list of names, got the number 3"
 bad "unknown key" 's/units: 16/unit: 16/' "4:14: model: dense: unknown key 'unit'; did you mean 'units'?"
 bad "unknown section" 's/^train:/trian:/' "7:1: experiment: unknown key 'trian'; did you mean 'train'?"
 bad "missing section" 's/^model:.*/modl: 1/;/^  - /d' "2:1: experiment: unknown key 'modl'; did you mean 'model'?"

@@ -1,5 +1,6 @@
 /* Files of the io room: safetensors, replacing whole files, histories and their picture. */
 #include "files.h"
+#include "io/confusion.h"
 #include "io/history.h"
 #include "io/safetensors.h"
 
@@ -338,8 +339,32 @@ START_TEST(test_curves) {
 }
 END_TEST
 
+/* Names are escaped and cut; a thousand classes are a picture of a size to look at. */
+START_TEST(test_confusion) {
+    static const int64_t counts[] = { 9, 1, 0, 0 };
+    static const char *const names[] = { "<a> & b", "a name of more than eighteen letters" };
+    const syn_confusion two = { .count = counts, .classes = 2, .name = names, .title = "a & b" };
+    char *svg = syn_confusion_svg(&two);
+    ck_assert_ptr_nonnull(svg);
+    ck_assert_int_eq(count(svg, "&lt;a&gt; &amp; b<"), 2);
+    ck_assert_int_eq(count(svg, "a name of more tha\xe2\x80\xa6<"), 2);
+    ck_assert_int_eq(count(svg, ">9</text>"), 1);
+    ck_assert_int_eq(count(svg, ">0</text>") + count(svg, "nan"), 0);
+    free(svg);
+    enum { MANY = 1000 };
+    int64_t *many = calloc(MANY * MANY, sizeof *many);
+    for (int64_t k = 0; k < MANY; k++) many[k * MANY + k] = 3;
+    svg = syn_confusion_svg(&(syn_confusion){ .count = many, .classes = MANY, .title = "many" });
+    ck_assert_ptr_nonnull(svg);
+    ck_assert_uint_lt(strlen(svg), 60000);
+    ck_assert_int_eq(count(svg, "M"), MANY + 1); /* the cells and the frame */
+    free(svg);
+    free(many);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = { test_round_trip, test_legal,   test_refused, test_write_refused,
-                                   test_replace,    test_history, test_curves };
+                                   test_replace,    test_history, test_curves,  test_confusion };
     return run_in_folder("io", tests, SYN_COUNT(tests));
 }

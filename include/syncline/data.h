@@ -42,6 +42,11 @@ SYN_API bool syn_data_has_labels(const syn_data *data);
 SYN_API const void *syn_data_x(const syn_data *data); /* stored rows, row major */
 SYN_API const void *syn_data_y(const syn_data *data);
 
+/* What the labels stand for: n strings, copied, in the order of the class numbers. Named sets bring theirs.
+ * A slice has those of its set. syn_data_class_name is NULL where there is none. */
+SYN_API syn_status syn_data_name_classes(syn_data *data, const char *const *names, int n);
+SYN_API const char *syn_data_class_name(const syn_data *data, int64_t label);
+
 /* Checks labels against [0, classes): SYN_E_ARGUMENT names the first bad row. */
 SYN_API syn_status syn_data_check_labels(const syn_data *data, int64_t classes);
 

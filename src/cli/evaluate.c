@@ -2,24 +2,161 @@
 #include "cli/run.h"
 #include "cli/session.h"
 
+#include "io/confusion.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static syn_status evaluate_set(cli_session *s, syn_data *set, const char *name) {
-    syn_metrics m;
+enum { SHOWN = 40, LETTERS = 16 }; /* classes of the report; letters of a name in the tables */
+
+typedef struct evaluation {
+    cli_session *s;
+    const char *title, *folder; /* of the run; for the files */
+    int top_k;
+} evaluation;
+
+static void print_summary(const syn_metrics *m, const char *name, int top_k) {
     char count[32];
-    if (!set) return SYN_OK;
-    SYN_TRY(syn_evaluate(s->plan, set, &m));
-    printf("%-10s %s samples, loss %.5g", name, cli_count_text(count, sizeof count, (double)m.rows),
-           m.loss);
-    if (!isnan(m.accuracy)) printf(", accuracy %.2f %%", 100 * m.accuracy);
+    printf("%-10s %s samples, loss %.5g", name,
+           cli_count_text(count, sizeof count, (double)m->rows), m->loss);
+    if (!isnan(m->accuracy)) printf(", accuracy %.2f %%", 100 * m->accuracy);
+    if (!isnan(m->top_k) && top_k < m->classes) printf(", top %d %.2f %%", top_k, 100 * m->top_k);
+    if (!isnan(m->rmse)) printf(", RMSE %.5g, r2 %.4f", m->rmse, m->r2);
     printf("\n");
+}
+
+/* A name, cut, in `columns` columns. */
+static void print_name(const char *name, int columns) {
+    int n = 0, letters = 0;
+    for (; name[n]; n++) {
+        letters += ((unsigned char)name[n] & 0xC0) != 0x80;
+        if (letters > columns) break;
+    }
+    printf("%.*s%*s", n, name, letters < columns ? columns - letters : 0, "");
+}
+
+static int name_columns(const syn_confusion *c, int least) {
+    char room[16];
+    int most = least;
+    for (int k = 0; k < c->classes; k++) {
+        int n = cli_columns(syn_confusion_name(c, k, room, sizeof room));
+        if (n > most) most = n;
+    }
+    return most < LETTERS ? most : LETTERS;
+}
+
+typedef struct ranked {
+    int k;
+    double f1;
+} ranked;
+
+static int by_f1(const void *a, const void *b) {
+    const ranked *p = a, *q = b;
+    return p->f1 < q->f1 ? -1 : p->f1 > q->f1 ? 1 : p->k - q->k;
+}
+
+/* Of very many classes, those with the lowest F1. */
+static syn_status print_classes(const syn_confusion *c, const syn_metrics *m) {
+    char room[16];
+    int columns = name_columns(c, 5), shown = c->classes < SHOWN ? c->classes : SHOWN;
+    ranked *order = malloc((size_t)c->classes * sizeof *order);
+    if (!order) return syn_no_memory((size_t)c->classes * sizeof *order);
+    for (int k = 0; k < c->classes; k++) {
+        syn_class_score s;
+        syn_class_score_of(c->count, c->classes, k, &s);
+        order[k] = (ranked){ k, s.f1 };
+    }
+    if (shown < c->classes) qsort(order, (size_t)c->classes, sizeof *order, by_f1);
+    printf("\n%-*s  precision  recall      F1  support\n", columns, "class");
+    for (int i = 0; i < shown; i++) {
+        syn_class_score s;
+        syn_class_score_of(c->count, c->classes, order[i].k, &s);
+        print_name(syn_confusion_name(c, order[i].k, room, sizeof room), columns);
+        printf("  %9.4f  %6.4f  %6.4f  %7lld\n", s.precision, s.recall, s.f1, (long long)s.support);
+    }
+    print_name("mean", columns);
+    printf("  %9.4f  %6.4f  %6.4f\n", m->precision, m->recall, m->f1);
+    if (shown < c->classes)
+        printf("the %d classes of %d with the lowest F1; classes.csv has all\n", shown, c->classes);
+    free(order);
     return SYN_OK;
 }
 
-static syn_status run(cli_experiment *e, cli_session *s, const char *folder, const char *device) {
+/* The matrix, where the terminal is wide enough for it. */
+static void print_matrix(const syn_confusion *c) {
+    char room[32];
+    int columns = name_columns(c, 4), cell = 4, n = c->classes;
+    for (int64_t i = 0; i < (int64_t)n * n; i++) {
+        int digits = snprintf(room, sizeof room, "%lld", (long long)c->count[i]);
+        if (digits + 1 > cell) cell = digits + 1;
+    }
+    if (columns + 1 + cell * n > cli_width(STDOUT_FILENO)) return;
+    printf("\n");
+    print_name("true", columns);
+    printf(" | predicted\n");
+    print_name("", columns);
+    for (int k = 0; k < n; k++) {
+        const char *name = syn_confusion_name(c, k, room, sizeof room);
+        int letters = cli_columns(name);
+        printf("%*s", letters < cell - 1 ? cell - letters : 1, "");
+        print_name(name, letters < cell - 1 ? letters : cell - 1);
+    }
+    printf("\n");
+    for (int i = 0; i < n; i++) {
+        print_name(syn_confusion_name(c, i, room, sizeof room), columns);
+        for (int k = 0; k < n; k++) printf("%*lld", cell, (long long)c->count[(int64_t)i * n + k]);
+        printf("\n");
+    }
+}
+
+static syn_status report(const evaluation *v, const syn_metrics *m, syn_data *set, const char *name,
+                         const int64_t *counts) {
+    const char **names = calloc((size_t)m->classes, sizeof *names);
+    char *title = syn_format("%s: what is confused, %s data", v->title, name);
+    if (!names || !title) {
+        free(names);
+        free(title);
+        return syn_no_memory((size_t)m->classes * sizeof *names);
+    }
+    bool named = true;
+    for (int k = 0; k < m->classes; k++) named &= (names[k] = syn_data_class_name(set, k)) != NULL;
+    const syn_confusion c = {
+        .count = counts, .classes = m->classes, .name = named ? names : NULL, .title = title
+    };
+    syn_status status = print_classes(&c, m);
+    if (status == SYN_OK) {
+        print_matrix(&c);
+        status = syn_confusion_write(&c, v->folder, "");
+    }
+    if (status == SYN_OK)
+        printf("\nconfusion  %s/confusion.svg, confusion.csv, classes.csv\n", v->folder);
+    free(title);
+    free(names);
+    return status;
+}
+
+static syn_status evaluate_set(const evaluation *v, syn_data *set, const char *name, bool full) {
+    syn_metrics m;
+    if (!set) return SYN_OK;
+    int64_t classes = full ? syn_plan_classes(v->s->plan) : 0;
+    int64_t *counts = classes ? malloc((size_t)(classes * classes) * sizeof *counts) : NULL;
+    if (classes && !counts) return syn_no_memory((size_t)(classes * classes) * sizeof *counts);
+    const syn_evaluate_opts opts = { .top_k = v->top_k,
+                                     .confusion = counts,
+                                     .n = classes * classes };
+    syn_status status = syn_evaluate_with(v->s->plan, set, &opts, &m);
+    if (status == SYN_OK) print_summary(&m, name, v->top_k);
+    if (status == SYN_OK && counts) status = report(v, &m, set, name, counts);
+    free(counts);
+    return status;
+}
+
+static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call, int top_k) {
+    const char *folder = call->operand[0], *device = cli_get(call, "device"),
+               *out = cli_get(call, "out");
     SYN_TRY(cli_run_check(folder, CLI_WEIGHTS, false));
     SYN_TRY(cli_run_check(folder, CLI_EXPERIMENT, false));
     char *experiment = cli_run_path(folder, CLI_EXPERIMENT);
@@ -34,15 +171,23 @@ static syn_status run(cli_experiment *e, cli_session *s, const char *folder, con
     free(experiment);
     free(weights);
     SYN_TRY(status);
-    if (!e->test_set && !e->val_set) SYN_TRY(evaluate_set(s, e->train_set, "training"));
-    SYN_TRY(evaluate_set(s, e->val_set, "validation"));
-    return evaluate_set(s, e->test_set, "test");
+    const evaluation v = {
+        .s = s, .title = e->top.name, .folder = out ? out : folder, .top_k = top_k
+    };
+    if (!e->test_set && !e->val_set) return evaluate_set(&v, e->train_set, "training", true);
+    SYN_TRY(evaluate_set(&v, e->val_set, "validation", !e->test_set));
+    return evaluate_set(&v, e->test_set, "test", true);
 }
 
 int cli_evaluate(const cli_call *call) {
     cli_experiment e = { 0 };
     cli_session s = { 0 };
-    syn_status status = run(&e, &s, call->operand[0], cli_get(call, "device"));
+    const char *k = cli_get(call, "top-k");
+    char *end = NULL;
+    long top_k = k ? strtol(k, &end, 10) : 5;
+    if (k && (*end || end == k || top_k < 1 || top_k > 8192))
+        return cli_usage(call, "--top-k expects a number from 1 to 8192, got '%s'", k);
+    syn_status status = run(&e, &s, call, (int)top_k);
     int code = status == SYN_OK ? CLI_OK : cli_fail();
     cli_session_close(&s);
     cli_experiment_free(&e);

@@ -44,7 +44,8 @@ const syn_def cli_data_def = DEF(
     "data", cli_data_opts, data_options,
     "Where the samples come from. Also: train and test, files as [x, y] (csv: one file), relative "
     "to the experiment file; validation, the rows cut from the end of the training data (a "
-    "fraction below 1 is a share), or files of its own.");
+    "fraction below 1 is a share), or files of its own; and classes, a list of what the labels 0, 1 and "
+    "so on are called, for the report of evaluate.");
 
 static const syn_option train_options[] = {
     OPT(cli_train_opts, loss, INIT, .table = cli_losses, .doc = "the loss; must be given"),
@@ -95,7 +96,7 @@ const syn_def cli_checkpoint_def =
         "When state.safetensors is written, from which train --resume goes on exactly.");
 
 static const char *const top_keys[] = { "data", "model", "train", NULL };
-static const char *const data_keys[] = { "train", "test", "validation", NULL };
+static const char *const data_keys[] = { "train", "test", "validation", "classes", NULL };
 static const char *const train_keys[] = { "checkpoint", "decay", "penalty", "clip", "rules", NULL };
 
 const syn_table *cli_losses(void) {

@@ -127,9 +127,37 @@ static syn_status same_shape(const cli_experiment *e, syn_data *other, const cha
                        "data: a sample of %s has shape %s, one of train has %s", name, bt, at);
 }
 
+/* classes: [shirt, shoe, bag] */
+static syn_status name_classes(cli_experiment *e) {
+    json_t *v = data_key(e, "classes");
+    size_t n = json_array_size(v);
+    char got[96];
+    if (!v) return SYN_OK;
+    const char **name = calloc(n + 1, sizeof *name);
+    if (!name) return syn_no_memory(n * sizeof *name);
+    bool texts = n > 0;
+    for (size_t i = 0; i < n; i++) {
+        json_t *item = json_array_get(v, i);
+        name[i] = syn_intern(json_is_string(item) ? json_string_value(item)
+                                                  : syn_json_text(item, got, sizeof got));
+        texts &= json_is_string(item) || json_is_number(item);
+    }
+    syn_data *const set[] = { e->set, e->train_set, e->val_set, e->test_set };
+    syn_status status = SYN_OK;
+    if (!texts)
+        status = syn_fail_at(v, SYN_E_ARGUMENT, "data: classes expects a list of names, got %s",
+                             syn_json_text(v, got, sizeof got));
+    for (size_t i = 0; i < SYN_COUNT(set) && status == SYN_OK; i++)
+        if (set[i]) status = syn_data_name_classes(set[i], name, (int)n);
+    free(name);
+    if (status == SYN_OK) resolve_key(e, "classes", json_incref(v));
+    return status;
+}
+
 syn_status cli_experiment_data(cli_experiment *e) {
     SYN_TRY(e->data.format ? open_format(e) : open_named(e));
     SYN_TRY(split(e));
+    SYN_TRY(name_classes(e));
     SYN_TRY(same_shape(e, e->val_set, "validation"));
     return same_shape(e, e->test_set, "test");
 }

@@ -26,6 +26,12 @@ static const cli_flag schedule_flags[] = {
     CLI_SET_FLAG,
     { NULL, NULL, NULL }
 };
+static const cli_flag evaluate_flags[] = {
+    CLI_DEVICE_FLAG,
+    { "top-k", "K", "also count rows whose class is among the K likeliest; default: 5" },
+    { "out", "DIR", "where tables and picture go; default: the run folder" },
+    { NULL, NULL, NULL }
+};
 static const cli_flag predict_flags[] = {
     CLI_DEVICE_FLAG,
     { "mc", "N", "Monte Carlo dropout: N passes with dropout acting, their mean and spread" },
@@ -52,8 +58,11 @@ static const cli_command commands[] = {
       "state.safetensors (for --resume), history.csv, history.jsonl, curves.svg and summary.json.\n"
       "Ctrl-C saves the state and stops; a second one stops at once.",
       train_flags, cli_train },
-    { "evaluate", "DIR", 1, 1, "loss and accuracy of a trained run on its data", NULL, device_only,
-      cli_evaluate },
+    { "evaluate", "DIR", 1, 1, "loss, metrics and what is confused, of a trained run on its data",
+      "Of classifiers: precision, recall and F1 of each class, and the confusion matrix, on the test data "
+      "(without any, the validation or training data), also as classes.csv, confusion.csv and the picture "
+      "confusion.svg. Of values: root mean squared error and r2. data.classes names the classes.",
+      evaluate_flags, cli_evaluate },
     { "predict", "DIR INPUT.npy", 2, 2, "outputs of a trained run for the samples in a file",
       "INPUT is .npy or IDX, its first axis samples of the shape the network was trained on. "
       "Classifiers give probabilities.\n"

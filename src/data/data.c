@@ -1,6 +1,8 @@
 /* Data sets: building, checking, slicing, moments. The readers of files are beside. */
 #include "data/data.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +157,22 @@ bool syn_data_has_y(const syn_data *data) { return data->y != NULL; }
 bool syn_data_has_labels(const syn_data *data) { return data->has_labels; }
 const void *syn_data_x(const syn_data *data) { return data->x; }
 const void *syn_data_y(const syn_data *data) { return data->y; }
+
+syn_status syn_data_name_classes(syn_data *data, const char *const *names, int n) {
+    if (!data || (n && !names) || n < 0)
+        return syn_fail(SYN_E_ARGUMENT, "syn_data_name_classes: data and names are needed");
+    const char **kept = malloc(((size_t)n + 1) * sizeof *kept);
+    if (!kept) return syn_no_memory((size_t)n * sizeof *kept);
+    for (int i = 0; i < n; i++) kept[i] = syn_intern(names[i]);
+    data->class_name = syn_intern_bytes(kept, (size_t)n * sizeof *kept);
+    data->n_class_names = data->class_name ? n : 0;
+    free(kept);
+    return data->class_name || !n ? SYN_OK : syn_no_memory((size_t)n * sizeof *kept);
+}
+
+const char *syn_data_class_name(const syn_data *data, int64_t label) {
+    return label >= 0 && label < data->n_class_names ? data->class_name[label] : NULL;
+}
 
 syn_status syn_data_check_labels(const syn_data *data, int64_t classes) {
     if (!data || !data->has_labels)

@@ -13,6 +13,8 @@ struct syn_data {
     bool has_labels;
     const void *x, *y;
     void *own_x, *own_y; /* freed with the set; NULL where memory is the caller's */
+    const char *const *class_name; /* kept for the life of the process */
+    int n_class_names;
 };
 
 /* A set over arrays, checked; labels become int32 in memory of its own where they are not yet. The

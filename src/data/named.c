@@ -5,11 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CLASSES = 10 };
+
 static const struct {
     const char *name, *remedy;
+    const char *class_name[CLASSES]; /* of Xiao, Rasul and Vollgraf 2017; digits name themselves */
 } sets[] = {
-    { "fashion-mnist", "install Debian's package dataset-fashion-mnist, or " },
-    { "mnist", "" }, /* no package has it */
+    { "fashion-mnist",
+      "install Debian's package dataset-fashion-mnist, or ",
+      { "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+        "ankle boot" } },
+    { "mnist", "", { NULL } }, /* no package has it */
 };
 
 static const char *const parts[4] = {
@@ -99,10 +105,15 @@ syn_status syn_data_named(syn_data **train, syn_data **test, const char *name) {
     char *path[4] = { 0 };
     syn_status status = search(name, sets[k].remedy, path);
     if (status == SYN_OK) status = open_both(train, test, path);
+    syn_data *const both[] = { train ? *train : NULL, test ? *test : NULL };
+    for (int i = 0; i < 2 && status == SYN_OK && sets[k].class_name[0]; i++)
+        if (both[i]) status = syn_data_name_classes(both[i], sets[k].class_name, CLASSES);
     free_parts(path);
-    if (status != SYN_OK && train) {
-        syn_data_destroy(*train);
-        *train = NULL;
+    syn_data **const out[] = { train, test };
+    for (int i = 0; i < 2 && status != SYN_OK; i++) {
+        if (!out[i]) continue;
+        syn_data_destroy(*out[i]);
+        *out[i] = NULL;
     }
     return status;
 }

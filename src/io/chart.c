@@ -1,7 +1,7 @@
 #include "io/chart.h"
 
-#include <jansson.h>
-#include <locale.h>
+#include "io/svg.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,37 +146,12 @@ static void value_axis(axis *a, const syn_chart_panel *p) {
 
 /* ---- text ---- */
 
-/* Text that is valid in XML whatever the title was. */
-static void add_escaped(syn_text *t, const char *s) {
-    json_t *probe = json_string(s); /* NULL when it is not UTF-8 */
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '&')
-            syn_text_add(t, "&amp;");
-        else if (c == '<')
-            syn_text_add(t, "&lt;");
-        else if (c == '>')
-            syn_text_add(t, "&gt;");
-        else if (c < 32 || c == 127)
-            syn_text_add(t, " ");
-        else
-            syn_text_put(t, c > 127 && !probe ? "?" : s, 1);
-    }
-    json_decref(probe);
-}
-
-static int letters_of(const char *s) {
-    int letters = 0;
-    for (; *s; s++) letters += ((unsigned char)*s & 0xC0) != 0x80;
-    return letters;
-}
-
 /* Long titles in smaller letters, so that they end before the legend. */
 static void add_title(syn_text *t, const char *title, double room) {
-    double letters = letters_of(title), most = room / 10.5;
+    double letters = syn_svg_letters(title), most = room / 10.5;
     syn_text_add(t, "<text x=\"24\" y=\"38\" font-size=\"%.1f\" font-weight=\"600\">",
                  letters > most ? fmax(18.0 * most / letters, 4) : 18);
-    add_escaped(t, title);
+    syn_svg_escaped(t, title);
     syn_text_add(t, "</text>\n");
 }
 
@@ -264,7 +239,7 @@ static void add_grid(syn_text *t, const panel *p) {
         syn_text_add(t, "<text x=\"%.1f\" y=\"%d\">%.0f</text>\n", place(&p->x, p->x.tick[i]),
                      BOTTOM + 20, p->x.tick[i]);
     syn_text_add(t, "<text x=\"%.1f\" y=\"%d\">", (left + right) / 2, BOTTOM + 40);
-    add_escaped(t, p->p->x_title);
+    syn_svg_escaped(t, p->p->x_title);
     syn_text_add(t, "</text>\n</g>\n");
 }
 
@@ -295,7 +270,7 @@ static void add_panel(syn_text *t, const syn_chart_panel *spec, double left, dou
     whole_axis(&p.x, spec);
     value_axis(&p.y, spec);
     syn_text_add(t, "<text x=\"%.1f\" y=\"%d\" font-size=\"14\" font-weight=\"600\">", left, TOP - 20);
-    add_escaped(t, spec->title);
+    syn_svg_escaped(t, spec->title);
     syn_text_add(t, "%s</text>\n", p.y.log ? " (log scale)" : "");
     for (int k = 0; k < SYN_CHART_LINES; k++) shown |= any(spec, k);
     if (shown && spec->last) add_last(t, spec, right);
@@ -313,25 +288,18 @@ static double add_legend(syn_text *t, const syn_chart *c) {
         bool shown = false;
         for (int p = 0; p < c->n_panels; p++) shown |= any(&c->panel[p], k);
         if (!shown || !c->caption[k]) continue;
-        x -= 20 + 27 + 6.3 * letters_of(c->caption[k]);
+        x -= 20 + 27 + 6.3 * syn_svg_letters(c->caption[k]);
         syn_text_add(t, "<path stroke=\"%s\" stroke-width=\"3\" stroke-linecap=\"round\" "
                         "d=\"M%.0f 32h18\"/>\n<text x=\"%.0f\" y=\"36.5\" font-size=\"13\">",
                      colour[k], x, x + 26);
-        add_escaped(t, c->caption[k]);
+        syn_svg_escaped(t, c->caption[k]);
         syn_text_add(t, "</text>\n");
     }
     return x;
 }
 
 static void add_picture(syn_text *t, const syn_chart *c) {
-    syn_text_add(t,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-                 "viewBox=\"0 0 %d %d\" font-family=\"system-ui, -apple-system, Segoe UI, "
-                 "Helvetica, Arial, sans-serif\" fill=\"#1f2328\">\n<title>",
-                 WIDTH, HEIGHT, WIDTH, HEIGHT);
-    add_escaped(t, c->title);
-    syn_text_add(t, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH,
-                 HEIGHT);
+    syn_svg_open(t, c->title, WIDTH, HEIGHT);
     add_title(t, c->title, add_legend(t, c) - 40);
     double middle = (LEFT + RIGHT + GAP) / 2.0;
     add_panel(t, &c->panel[0], LEFT, c->n_panels > 1 ? middle - GAP : RIGHT);
@@ -339,14 +307,6 @@ static void add_picture(syn_text *t, const syn_chart *c) {
     syn_text_add(t, "</svg>\n");
 }
 
-char *syn_chart_svg(const syn_chart *chart) {
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* points, not commas */
-    if (plain == (locale_t)0) return NULL;
-    locale_t before = uselocale(plain);
-    syn_text t = { 0 };
-    add_picture(&t, chart);
-    uselocale(before);
-    freelocale(plain);
-    if (t.failed) syn_text_free(&t);
-    return t.s;
-}
+static void add_chart(syn_text *t, const void *chart) { add_picture(t, chart); }
+
+char *syn_chart_svg(const syn_chart *chart) { return syn_plain_text(add_chart, chart); }
