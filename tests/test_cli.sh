@@ -47,6 +47,27 @@ says plan "323 parameters"
 says plan "memory on the device"
 works "plan --launches" plan base.yaml --launches --set train.batch=8
 refuses "no such file" 1 "nowhere.yaml" plan nowhere.yaml
+
+# ---- profile: the plan's launches, timed ----
+works plan plan base.yaml
+step=$(sed -n 's/^A step of \(.* operations\), .*/\1/p' out)
+works profile profile base.yaml --seconds 0.2 --trace trace.json
+says profile "a step of $step"
+says profile "gemm"
+says profile "dense_1"
+says profile "of wall time"
+refuses "profile: no time" 2 "--seconds is '0'" profile base.yaml --seconds 0
+cat >inspect.py <<'END'
+import json
+events = [e for e in json.load(open("trace.json"))["traceEvents"] if e["ph"] == "X"]
+device = [e for e in events if e["tid"] == 2]
+host = [e for e in events if e["tid"] == 1]
+assert len(device) == len(host) and len({e["args"]["step"] for e in device}) == 3, len(device)
+assert all(e["dur"] >= 0 and e["ts"] >= 0 for e in events)
+assert all(d["ts"] >= h["ts"] - 1 for d, h in zip(device, host)), "a launch ran before it was enqueued"
+assert all(b["ts"] >= a["ts"] + a["dur"] - 1 for a, b in zip(device, device[1:])), "the queue is in order"
+END
+check "timeline" python3 inspect.py
 mkdir empty
 OCL_ICD_VENDORS=$work/empty OCL_ICD_FILENAMES='' "$syncline" train base.yaml --out none >out 2>err
 check "no device: exit 1" test $? -eq 1

@@ -12,6 +12,11 @@ static const cli_flag plan_flags[] = { CLI_DEVICE_FLAG,
                                        CLI_SET_FLAG,
                                        { "launches", NULL, "every kernel launch and buffer, too" },
                                        { NULL, NULL, NULL } };
+static const cli_flag profile_flags[] = { CLI_DEVICE_FLAG,
+                                          CLI_SET_FLAG,
+                                          { "seconds", "S", "about how long it measures; default: 4" },
+                                          { "trace", "FILE.json", "a timeline of three steps, too" },
+                                          { NULL, NULL, NULL } };
 static const cli_flag train_flags[] = {
     CLI_DEVICE_FLAG,
     { "out", "DIR", "the run folder; default: runs/NAME, or runs/NAME-2 and so on" },
@@ -50,6 +55,12 @@ static const cli_command commands[] = {
     { "plan", "FILE", 1, 1, "show layers, shapes, parameters, launches and memory of an experiment",
       "Checks the experiment file and its data, and compiles for the device, but trains nothing.",
       plan_flags, cli_plan },
+    { "profile", "FILE", 1, 1, "show where the time of an experiment's training step goes",
+      "Runs steps over the data, at a learning rate of 0, and prints for every launch its median time, what it moves "
+      "and computes, and how near that is to the device's own peak of multiply-adds and to a long copy, both "
+      "measured in the same run; caches may beat the copy. Wall time is that of steps nothing was recorded of.\n"
+      "--trace writes a timeline of host and device in the Chrome trace format.",
+      profile_flags, cli_profile },
     { "schedule", "FILE", 1, 1, "show an experiment's learning rate and momentum over the run",
       "Prints some of the values and draws all of them as schedule.svg. Trains nothing.", schedule_flags,
       cli_schedule },

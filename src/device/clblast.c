@@ -61,6 +61,7 @@ syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a
     CLBlastTranspose tb = g->tb ? CLBlastTransposeYes : CLBlastTransposeNo;
     CLBlastTranspose ta = g->ta ? CLBlastTransposeYes : CLBlastTransposeNo;
     size_t ldb = g->tb ? k : m, lda = g->ta ? n : k, ldc = m;
+    SYN_TRY(syn_record_mark(ctx, false));
     pthread_mutex_lock(&lock);
     tune_once(ctx);
     ctx->used_clblast = true;
@@ -74,7 +75,7 @@ syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a
                                           a->mem, 0, lda, g->accumulate ? 1.0f : 0.0f, c->mem, 0,
                                           ldc, &ctx->queue, NULL, scratch->mem);
     pthread_mutex_unlock(&lock);
-    if (code == CLBlastSuccess) return SYN_OK;
+    if (code == CLBlastSuccess) return syn_record_mark(ctx, true);
     return syn_fail(SYN_E_DEVICE, "CLBlast GEMM %d x %d x %d: status %d on %s", g->m, g->n, g->k,
                     (int)code, ctx->info.name);
 }

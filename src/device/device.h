@@ -67,6 +67,29 @@ syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const s
 /* The text of a file under cl/: embedded, or from SYNCLINE_CL_DIR. malloc'd. */
 syn_status syn_cl_text(const char *path, char **text);
 
+/* Times of launches, on demand (record.c). Between begin and end a queue with profiling stands in for the compute
+ * queue, and every launch leaves its times; no other thread may use the context. */
+typedef struct syn_span {
+    const void *tag;      /* what syn_ctx_record_tag said last */
+    double from, to;      /* the host enqueued it: seconds on the host's clock, syn_seconds */
+    double queued, start, end; /* seconds on the device's clock */
+} syn_span;
+syn_status syn_ctx_record_begin(syn_ctx *ctx);
+void syn_ctx_record_tag(syn_ctx *ctx, const void *tag); /* nothing, when nothing is recorded */
+/* Waits; the launches since the last take, malloc'd. */
+syn_status syn_ctx_record_take(syn_ctx *ctx, syn_span **span, int *n);
+void syn_ctx_record_end(syn_ctx *ctx);
+
+/* The device's ceilings (peak.c): the best ever met, so it may be measured now and then. */
+typedef struct syn_peak syn_peak;
+typedef struct syn_ceilings {
+    double flops;     /* a second: multiply-adds in registers, two each */
+    double bandwidth; /* bytes a second, read and written, of a copy that leaves the caches */
+} syn_ceilings;
+syn_status syn_peak_open(syn_peak **p, syn_ctx *ctx);
+syn_status syn_peak_measure(syn_peak *p, syn_ceilings *c);
+void syn_peak_close(syn_peak *p);
+
 /* GEMM (gemm.c): the provider table. `calls` describe own kernels; none: the library call below. */
 typedef struct syn_gemm_choice {
     const char *provider;

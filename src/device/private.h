@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+typedef struct syn_record syn_record;
+
 struct syn_ctx {
     cl_context context;
     cl_device_id device;
@@ -24,9 +26,14 @@ struct syn_ctx {
     atomic_bool selftest_claimed;
     atomic_llong bytes, peak;
     _Atomic(const char *) banned[4];
+    syn_record *record; /* NULL: launches leave no times */
     atomic_int refs; /* buffers and programs keep it alive */
 };
 void syn_ctx_retain(syn_ctx *ctx);
+/* Recorded, while ctx->record is there: a launch, and the library calls between two marks. */
+syn_status syn_record_launch(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global,
+                             const size_t *local, cl_int *error);
+syn_status syn_record_mark(syn_ctx *ctx, bool behind);
 /* CLBlast keeps programs by raw context pointer, which a later context may get again. */
 void syn_clblast_forget(void);
 

@@ -138,8 +138,12 @@ syn_status syn_kernel_buffer(syn_kernel *k, int index, const syn_buffer *b) {
 }
 
 syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const size_t *local) {
-    cl_int error = clEnqueueNDRangeKernel(k->ctx->queue, k->kernel, (cl_uint)dims, NULL, global,
-                                          local[0] ? local : NULL, 0, NULL, NULL);
+    cl_int error = CL_SUCCESS;
+    if (!local[0]) local = NULL;
+    if (k->ctx->record)
+        SYN_TRY(syn_record_launch(k->ctx, k->kernel, dims, global, local, &error));
+    else
+        error = clEnqueueNDRangeKernel(k->ctx->queue, k->kernel, (cl_uint)dims, NULL, global, local, 0, NULL, NULL);
     if (error == CL_SUCCESS) return SYN_OK;
     return syn_fail_in(syn_cl_fail(k->ctx, error, "clEnqueueNDRangeKernel"), "%s", k->name);
 }

@@ -77,6 +77,7 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
 }
 
 syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
+    syn_ctx_record_tag(ctx, item);
     if (!item->library)
         return syn_kernel_run(item->kernel, item->call.dims, item->call.global, item->call.local);
     const syn_arg *a = item->call.arg;

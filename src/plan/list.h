@@ -67,6 +67,9 @@ void syn_list_free(syn_list *l);
 /* Kernel arguments of one item, from the list's values and the binding; for feeds too. */
 syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype);
 syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx);
+/* What the item is, for tables: "gemm cpu: tile", "map of 3", "colsum"; and '>' forward, '<' backward, '=' neither. */
+void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t size);
+char syn_item_way(const syn_item *item, const syn_graph *g);
 void syn_item_free(syn_item *item);
 
 #endif

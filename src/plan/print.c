@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_layers(const syn_plan *plan, syn_text *t) {
     const syn_net *net = plan->state->net;
@@ -23,18 +24,27 @@ static void print_layers(const syn_plan *plan, syn_text *t) {
                  syn_net_params(net));
 }
 
-static void print_item(const syn_list *l, const syn_item *item, int number, syn_text *t) {
-    const syn_graph *g = l->graph;
-    char what[128];
+void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t size) {
+    const syn_prog *prog = item->node >= 0 ? g->node[item->node].prog : NULL;
+    const char *entry = item->call.entry ? item->call.entry : "library";
+    if (item->provider && strncmp(entry, "gemm_", 5) == 0) entry += 5;
     if (item->provider)
-        snprintf(what, sizeof what, "gemm %s: %s", item->provider, item->variant ? item->variant : "");
-    else if (item->node >= 0 && g->node[item->node].prog)
-        snprintf(what, sizeof what, "%s of %d", item->call.entry, g->node[item->node].prog->n_ins);
+        snprintf(what, size, "gemm %s: %s (%s)", item->provider, item->variant ? item->variant : "", entry);
+    else if (prog)
+        snprintf(what, size, "%s of %d", entry, prog->n_ins);
     else
-        snprintf(what, sizeof what, "%s", item->call.entry);
-    const char *way = item->node < 0 ? "=" : g->node[item->node].backward ? "<" : ">";
-    syn_text_add(t, "%4d %s %-44s %10.1f %10.3f\n", number, way, what, item->call.bytes / 1024,
-                 item->call.flops / 1e6);
+        snprintf(what, size, "%s", entry);
+}
+
+char syn_item_way(const syn_item *item, const syn_graph *g) {
+    return item->node < 0 ? '=' : g->node[item->node].backward ? '<' : '>';
+}
+
+static void print_item(const syn_list *l, const syn_item *item, int number, syn_text *t) {
+    char what[128];
+    syn_item_text(item, l->graph, what, sizeof what);
+    syn_text_add(t, "%4d %c %-44s %10.1f %10.3f\n", number, syn_item_way(item, l->graph), what,
+                 item->call.bytes / 1024, item->call.flops / 1e6);
 }
 
 static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, syn_text *t) {

@@ -4,13 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
-
-double syn_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 int syn_pass_rows(const syn_plan *plan, int64_t rows, int64_t at) {
     return rows - at < plan->batch ? (int)(rows - at) : plan->batch;

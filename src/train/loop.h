@@ -6,8 +6,6 @@
 
 #include <syncline/train.h>
 
-double syn_seconds(void); /* monotonic */
-
 /* Evaluation of an open source: lists and feeds first, then any number of runs. The metrics block is
  * taken over; training resets it at each epoch. */
 syn_status syn_eval_prepare(syn_plan *plan, syn_source *source);
