@@ -196,7 +196,7 @@ check "another seed differs" sh -c '! cmp -s one/weights.safetensors five/weight
 # ---- other data, nets and options ----
 cat >csv.yaml <<'END'
 data: { format: csv, train: train.csv, test: test.csv, labels: yes, standardise: yes, validation: 0.25, classes: [cat, "b, c", 7] }
-model: [ dense: { units: 8, activation: { leaky_relu: { alpha: 0.1 } } }, dense: 3 ]
+model: [ dense: { units: 8, init: he_normal, activation: { leaky_relu: { alpha: 0.1 } } }, dense: 3 ]
 train: { loss: softmax_cross_entropy, optimizer: momentum, epochs: 2 }
 END
 works "csv labels" train csv.yaml --out csv

@@ -36,6 +36,9 @@ typedef struct syn_plan_opts {
     int64_t epoch_steps;   /* of an epoch, likewise */
 } syn_plan_opts;
 
+/* The first plan that trains a net warns through the context's log of pairings that seldom learn well: an
+ * initialiser that does not fit its activation; selu without lecun_normal, with normalisation or plain
+ * dropout, or outside a plain stack of dense layers; dropout on the output. */
 SYN_API syn_status syn_plan_create(syn_plan **plan, syn_state *state, const syn_plan_opts *opts);
 SYN_API void syn_plan_destroy(syn_plan *plan);
 

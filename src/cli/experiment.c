@@ -20,6 +20,9 @@
 
 static const syn_option top_options[] = {
     OPT(cli_top_opts, name, TEXT, .doc = "of the run folder; default: the file's name"),
+    OPT(cli_top_opts, defaults, CHOICE, .choices = "dense|self_normalising",
+        .doc = "a recommended set for the whole network, which fills in what the file leaves open "
+               "(help defaults); syncline plan shows what; default: none"),
 };
 const syn_def cli_top_def =
     DEF("experiment", cli_top_opts, top_options,
@@ -196,6 +199,7 @@ static syn_status read_sections(cli_experiment *e) {
                            "an experiment file is a map with data, model and train");
     SYN_TRY(syn_options_read(&cli_top_def, &e->top, e->root, "experiment", top_keys));
     if (e->top.preset == SYN_PRESET_DEFAULT) e->top.preset = SYN_KERAS;
+    SYN_TRY(cli_defaults_fill(e));
     for (int i = 0; top_keys[i]; i++)
         if (!section(e, top_keys[i]))
             return syn_fail(SYN_E_ARGUMENT,
@@ -296,6 +300,8 @@ void cli_experiment_free(cli_experiment *e) {
     syn_net_destroy(e->net);
     json_decref(e->root);
     json_decref(e->resolved);
+    json_decref(e->filled);
+    free(e->insert);
     cli_yaml_free(&e->yaml);
     free(e->parts.rules);
     free(e->path);

@@ -11,6 +11,7 @@
 typedef struct cli_top_opts {
     syn_preset preset;
     const char *name;
+    int defaults; /* 0: none; row of cli_defaults_at, from 1 */
 } cli_top_opts;
 
 enum { CLI_CSV = 3 }; /* of cli_data_opts.format */
@@ -64,12 +65,20 @@ typedef struct cli_map_def {
 } cli_map_def;
 void cli_map_make_def(cli_map_def *out, const syn_map_row *row);
 
+/* Layers that `defaults` puts behind an item: between its kernel and its activation, and behind that. */
+typedef struct cli_insert {
+    const char *norm, *dropout; /* kinds, or NULL */
+    double rate;                /* of the dropout */
+} cli_insert;
+
 typedef struct cli_experiment {
     char *path;   /* of the file */
     char *folder; /* that its relative paths start from */
     cli_yaml yaml;
     json_t *root;
     json_t *resolved; /* every option written out, paths absolute: what the run folder keeps */
+    json_t *filled;      /* what `defaults` filled in: what, and where; NULL: nothing was asked for */
+    cli_insert *insert;  /* by item of the model, or NULL */
     cli_top_opts top;
     cli_data_opts data;
     cli_train_opts train;
@@ -104,12 +113,20 @@ syn_status cli_train_parts_read(cli_train_parts *p, json_t *train);
 /* Those the file gives, resolved, into the run folder's text. */
 void cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train);
 
+/* Recommended sets, for the reference. */
+int cli_defaults_count(void);
+const syn_def *cli_defaults_at(int i);
+/* Fill in what `defaults` recommends and the file leaves open; needs the top options and a normal model. */
+syn_status cli_defaults_fill(cli_experiment *e);
+
 /* A path of the file, absolute (malloc'd), so that the run folder can stand anywhere. */
 char *cli_absolute(const cli_experiment *e, const char *path);
 /* A one-key map { kind: options }: its key and value; false for anything else. */
 bool cli_item(const json_t *item, const char **kind, json_t **options);
 /* Bring every layer into the form { kind: { options } }. */
 syn_status cli_normalise_model(cli_experiment *e);
+/* The name a layer gets: given, or kind and running number in buf; NULL: no layer. */
+const char *cli_item_name(const json_t *model, size_t index, char *buf, size_t size);
 /* Apply "train.epochs=3". */
 syn_status cli_override(cli_experiment *e, const char *assignment);
 /* The text that stands as an error, again, with the place of `at` and "where: " in front. */

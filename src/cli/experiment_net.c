@@ -23,6 +23,7 @@ typedef struct builder {
     } * item;
     int n, cap;
     syn_tensor last;
+    cli_insert insert; /* what `defaults` puts behind the item at hand */
 } builder;
 
 /* options: behind the name, else NULL and the name is `at`. */
@@ -159,6 +160,19 @@ static syn_status add_sugar(builder *b, json_t *v, const char *where, syn_tensor
 }
 
 static syn_status add_layer(builder *b, const syn_def *def, json_t *options, const json_t *at,
+                            const char *where, const syn_tensor *in, int n, syn_tensor *out);
+
+/* A layer of `defaults` behind *out. */
+static syn_status insert(builder *b, const char *kind, double rate, const json_t *at, syn_tensor *out) {
+    json_t *options = json_object();
+    syn_tensor x = b->last = *out;
+    if (rate > 0) json_object_set_new(options, "rate", json_real(rate));
+    syn_status status = add_layer(b, find_layer(kind), options, at, kind, &x, 1, out);
+    json_decref(options);
+    return status;
+}
+
+static syn_status add_layer(builder *b, const syn_def *def, json_t *options, const json_t *at,
                             const char *where, const syn_tensor *in, int n, syn_tensor *out) {
     void *opts = calloc(1, def->size);
     if (!opts) return syn_no_memory(def->size);
@@ -170,6 +184,9 @@ static syn_status add_layer(builder *b, const syn_def *def, json_t *options, con
     const syn_net_layer *made = &b->e->net->layer[out->layer];
     SYN_TRY(record(b, def->name, def, made->opts, in, n, *out));
     b->last = *out;
+    const char *norm = b->insert.norm;
+    b->insert.norm = NULL;
+    if (norm) SYN_TRY(insert(b, norm, 0, at, out));
     json_t *activation = json_object_get(options, "activation");
     return activation ? add_sugar(b, activation, where, out) : SYN_OK;
 }
@@ -237,6 +254,8 @@ static syn_status add_item(builder *b, const json_t *item) {
         if (status == SYN_OK)
             status = def ? add_layer(b, def, options, item, where, in, n, &out)
                          : add_map(b, map, options, item, where, in, n, &out);
+        if (status == SYN_OK && b->insert.dropout)
+            status = insert(b, b->insert.dropout, b->insert.rate, item, &out);
         if (status == SYN_OK) status = remember(b, (syn_tensor){ b->e->net, made }, out);
     }
     free(where);
@@ -317,6 +336,7 @@ syn_status cli_experiment_net(cli_experiment *e) {
     b.last = syn_input(e->net, syn_data_x_shape(e->set));
     syn_status status = syn_net_status(e->net);
     json_array_foreach(model, i, item) {
+        b.insert = e->insert ? e->insert[i] : (cli_insert){ 0 };
         if (status == SYN_OK) status = add_item(&b, item);
     }
     free(b.item);

@@ -64,8 +64,7 @@ syn_status cli_normalise_model(cli_experiment *e) {
 
 /* ---- --set ---- */
 
-/* The name a layer gets: given, or kind and running number. */
-static const char *item_name(const json_t *model, size_t index, char *buf, size_t size) {
+const char *cli_item_name(const json_t *model, size_t index, char *buf, size_t size) {
     const char *kind, *other;
     json_t *options;
     if (!cli_item(json_array_get(model, index), &kind, &options)) return NULL;
@@ -90,12 +89,12 @@ static int find_item(const json_t *list, const char *key, const char *path) {
         return -1;
     }
     for (size_t i = 0; i < n; i++) {
-        const char *name = item_name(list, i, buf, sizeof buf);
+        const char *name = cli_item_name(list, i, buf, sizeof buf);
         if (name && !strcmp(name, key)) return (int)i;
     }
     syn_text names = { 0 };
     for (size_t i = 0; i < n; i++) {
-        const char *name = item_name(list, i, buf, sizeof buf);
+        const char *name = cli_item_name(list, i, buf, sizeof buf);
         if (name) syn_text_add(&names, "%s%s", names.len ? ", " : "", name);
     }
     syn_fail(SYN_E_ARGUMENT, "--set %s: no layer '%s'; there are: %s", path, key,

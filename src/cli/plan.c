@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Left-aligned text of `width` columns; printf counts bytes. */
 static void put(const char *text, int width) {
@@ -62,6 +63,21 @@ static void print_layers(const syn_net *net) {
     printf("loss: %s of %s\n", l.kind, of.name);
 }
 
+static void print_filled(const cli_experiment *e) {
+    const char *what;
+    json_t *where;
+    int width = 0;
+    if (!e->filled) return;
+    printf("\nfilled in by defaults: %s%s\n", cli_defaults_at(e->top.defaults - 1)->name,
+           json_object_size(e->filled) ? "" : ": nothing, the file says all");
+    json_object_foreach(e->filled, what, where) if (cli_columns(what) > width) width = cli_columns(what);
+    json_object_foreach(e->filled, what, where) {
+        printf("  ");
+        put(what, width + 2);
+        cli_wrap(json_string_value(where), width + 4, width + 4, cli_width(STDOUT_FILENO));
+    }
+}
+
 static void print_bytes(const char *name, int64_t bytes) {
     char text[32];
     if (bytes) printf("  %-26s %12s\n", name, cli_bytes_text(text, sizeof text, (double)bytes));
@@ -103,6 +119,7 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call) {
     SYN_TRY(cli_experiment_data(e));
     SYN_TRY(cli_experiment_net(e));
     print_layers(e->net);
+    print_filled(e);
     fflush(stdout);
     SYN_TRY(cli_session_train(s, e, cli_get(call, "device")));
     print_sizes(e, s);

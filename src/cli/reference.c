@@ -35,6 +35,7 @@ const char *const cli_notes[][2] = {
               "An item's name stands for its output, activation included." },
     { "activation",
       "elu, or { leaky_relu: { alpha: 0.1 } }: an activation layer behind this one." },
+    { "defaults", "dense or self_normalising: a recommended set fills in what the file leaves open." },
     { "preset",
       "keras or torch: whose definitions fill the defaults; of the file, or of any layer, "
       "optimizer, schedule or initialiser." },
@@ -65,6 +66,10 @@ TABLE(losses, cli_losses)
 TABLE(optimizers, syn_optims)
 TABLE(schedules, syn_schedules)
 TABLE(initialisers, syn_inits)
+static const syn_def *defaults_at(int i, cli_map_def *room) {
+    (void)room;
+    return cli_defaults_at(i);
+}
 
 static const syn_def *const sections[] = { &cli_top_def, &cli_data_def, &cli_train_def,
                                            &cli_checkpoint_def, &cli_rule_def };
@@ -80,6 +85,10 @@ static const cli_topic topics[] = {
       "An experiment file is YAML: a map with data, model and train. Paths in it are "
       "relative to the file.",
       count_sections, section_at },
+    { "defaults",
+      "Recommended sets for a whole network, as defaults: dense at the top of the file. They fill in what "
+      "the file leaves open: a hidden layer is one whose output reaches another layer with weights.",
+      cli_defaults_count, defaults_at },
     { "layers", "Items of the model list.", count_layers, layer_at },
     { "activations", "Element-wise functions: layers of their own, or a layer's activation.",
       syn_map_count, map_at },

@@ -1,6 +1,8 @@
 #include "cli/session.h"
 
-#include "layer/layer.h"
+#include "layer/pairing.h"
+
+#include <math.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,45 @@ static syn_status standardise(syn_state *state, const syn_data *data) {
     return status;
 }
 
+/* Warnings of pairings, with the file in front. */
+typedef struct warner {
+    cli_progress *progress;
+    const char *path;
+} warner;
+static void warn(const char *line, void *user) {
+    const warner *w = user;
+    char *text = syn_format("warning: %s: model: %s", w->path, line);
+    if (text) log_line(SYN_LOG_WARN, text, w->progress);
+    free(text);
+}
+
+/* Whether the data are near mean 0 and variance 1 without being made so. */
+static syn_status input_scale(const cli_experiment *e, syn_input_scale *scale) {
+    *scale = e->data.standardise ? SYN_INPUT_STANDARD : SYN_INPUT_UNKNOWN;
+    if (e->data.standardise || !syn_pairing_has_selu(e->net)) return SYN_OK;
+    syn_shape shape = syn_data_x_shape(e->train_set);
+    int64_t n = syn_shape_count(&shape);
+    double *mean = malloc(2 * sizeof *mean * (size_t)n), *inv_dev = mean + n, squares = 0,
+           variance = 0;
+    if (!mean) return syn_no_memory(2 * sizeof *mean * (size_t)n);
+    syn_status status = syn_data_moments(e->train_set, mean, inv_dev);
+    for (int64_t i = 0; status == SYN_OK && i < n; i++) {
+        squares += mean[i] * mean[i] / (double)n;
+        variance += 1 / (inv_dev[i] * inv_dev[i] * (double)n);
+    }
+    *scale = squares < .25 && variance > .5 && variance < 2 ? SYN_INPUT_STANDARD : SYN_INPUT_RAW;
+    free(mean);
+    return status;
+}
+
+static syn_status check_pairings(cli_session *s, cli_experiment *e) {
+    syn_input_scale scale;
+    warner w = { s->progress, e->path };
+    SYN_TRY(input_scale(e, &scale));
+    syn_pairing_check(e->net, e->output.layer, scale, warn, &w);
+    return SYN_OK;
+}
+
 /* train.init: those of the file's parameters that the network has. */
 static syn_status start_from(cli_session *s, cli_experiment *e) {
     char *path = cli_absolute(e, e->train.init);
@@ -61,6 +102,7 @@ static syn_status start_from(cli_session *s, cli_experiment *e) {
 }
 
 syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *device) {
+    SYN_TRY(check_pairings(s, e));
     if (!s->ctx) SYN_TRY(cli_session_context(s, device));
     SYN_TRY(syn_state_create(&s->state, s->ctx, e->net));
     if (e->data.standardise) SYN_TRY(standardise(s->state, e->train_set));

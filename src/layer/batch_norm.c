@@ -49,8 +49,8 @@ static int lower(syn_lower *l, int layer, const int *in) {
     return syn_batch_norm_node(l->graph, in[0], gamma, beta, &m, o->eps);
 }
 
-const syn_layer_row syn_layer_batch_norm = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower,
-                                             .modal = true };
+const syn_layer_row syn_layer_batch_norm = { .min_in = 1, .max_in = 1, .describe = describe,
+                                             .lower = lower, .modal = true, .role = SYN_ROLE_NORM };
 
 bool syn_net_collects(const syn_net *net) {
     for (int i = 0; i < net->n_layers; i++)

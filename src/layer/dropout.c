@@ -17,4 +17,5 @@ static int lower(syn_lower *l, int layer, const int *in) {
 }
 
 const syn_layer_row syn_layer_dropout = { .min_in = 1, .max_in = 1, .describe = describe,
-                                          .lower = lower, .random = true };
+                                          .lower = lower, .random = true,
+                                          .role = SYN_ROLE_DROPOUT };

@@ -21,6 +21,9 @@ typedef enum syn_report_kind {
     SYN_REPORT_VALUES
 } syn_report_kind;
 
+/* What a layer is for, where others ask: recommended sets and the check of pairings. */
+typedef enum syn_role { SYN_ROLE_OTHER, SYN_ROLE_ACTIVATION, SYN_ROLE_NORM, SYN_ROLE_DROPOUT } syn_role;
+
 /* What src/layer/NAME.c defines, as syn_layer_NAME. */
 typedef struct syn_layer_row {
     int min_in, max_in;
@@ -29,6 +32,7 @@ typedef struct syn_layer_row {
     syn_status (*describe)(syn_net *net, int layer);
     /* Compose ops over the inputs' values; returns the output's value, -1 when memory ran out. */
     int (*lower)(syn_lower *l, int layer, const int *in);
+    syn_role role;
     bool random;      /* gets a stream of its own */
     bool modal;       /* training and test mode differ without randomness */
     /* Losses only. */
@@ -82,6 +86,7 @@ struct syn_net {
     syn_net_param *param;
     int n_params, cap_params;
     int n_random;
+    bool paired; /* its pairings were checked (pairing.h) */
     syn_status status; /* the sticky error */
     char *error;
 };

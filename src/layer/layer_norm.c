@@ -14,4 +14,4 @@ static int lower(syn_lower *l, int layer, const int *in) {
 }
 
 const syn_layer_row syn_layer_layer_norm = { .min_in = 1, .max_in = 1, .describe = describe,
-                                             .lower = lower };
+                                             .lower = lower, .role = SYN_ROLE_NORM };

@@ -10,4 +10,5 @@ static int lower(syn_lower *l, int layer, const int *in) {
     return syn_log_softmax_node(l->graph, in[0]);
 }
 
-const syn_layer_row syn_layer_log_softmax = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower };
+const syn_layer_row syn_layer_log_softmax = { .min_in = 1, .max_in = 1, .describe = describe,
+                                              .lower = lower, .role = SYN_ROLE_ACTIVATION };

@@ -18,4 +18,5 @@ static int lower(syn_lower *l, int layer, const int *in) {
     return o->pieces == 1 ? in[0] : syn_maxout_node(l->graph, in[0], o->pieces);
 }
 
-const syn_layer_row syn_layer_maxout = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower };
+const syn_layer_row syn_layer_maxout = { .min_in = 1, .max_in = 1, .describe = describe,
+                                         .lower = lower, .role = SYN_ROLE_ACTIVATION };

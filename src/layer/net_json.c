@@ -90,5 +90,6 @@ syn_status syn_net_from_json(syn_net **net, const char *json) {
         }
     }
     json_decref(root);
+    if (status == SYN_OK) (*net)->paired = true; /* said when it was made */
     return status;
 }

@@ -27,4 +27,5 @@ static int lower(syn_lower *l, int layer, const int *in) {
     return flat && y >= 0 ? syn_view(g, y, shape) : y;
 }
 
-const syn_layer_row syn_layer_prelu = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower };
+const syn_layer_row syn_layer_prelu = { .min_in = 1, .max_in = 1, .describe = describe,
+                                        .lower = lower, .role = SYN_ROLE_ACTIVATION };

@@ -11,4 +11,5 @@ static int lower(syn_lower *l, int layer, const int *in) {
                         syn_value_cols(l->graph, in[0]), o->eps, true);
 }
 
-const syn_layer_row syn_layer_rms_norm = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower };
+const syn_layer_row syn_layer_rms_norm = { .min_in = 1, .max_in = 1, .describe = describe,
+                                           .lower = lower, .role = SYN_ROLE_NORM };

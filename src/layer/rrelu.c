@@ -17,5 +17,6 @@ static int lower(syn_lower *l, int layer, const int *in) {
     return syn_map_apply(l->graph, syn_fn_find("rrelu_of"), in, 1, slopes, l->net->layer[layer].stream);
 }
 
-const syn_layer_row syn_layer_rrelu = { .min_in = 1, .max_in = 1, .describe = describe, .lower = lower,
-                                        .random = true };
+const syn_layer_row syn_layer_rrelu = { .min_in = 1, .max_in = 1, .describe = describe,
+                                        .lower = lower, .random = true,
+                                        .role = SYN_ROLE_ACTIVATION };

@@ -2,6 +2,8 @@
 #include "plan/machinery.h"
 #include "plan/plan.h"
 
+#include "layer/pairing.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,6 +225,8 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
     return syn_ctx_finish(plan->ctx);
 }
 
+static void warn(const char *line, void *ctx) { syn_ctx_log(ctx, SYN_LOG_WARN, "warning: %s", line); }
+
 syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts *opts) {
     const syn_plan_opts none = { 0 }, *o = opts ? opts : &none;
     *out = NULL;
@@ -242,6 +246,9 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
     syn_status status = make(plan, o);
     if (status != SYN_OK) syn_plan_destroy(plan);
     else *out = plan;
+    if (status == SYN_OK && plan->loss >= 0)
+        syn_pairing_check(state->net, state->net->layer[plan->loss].in[0],
+                          plan->standardise ? SYN_INPUT_STANDARD : SYN_INPUT_UNKNOWN, warn, plan->ctx);
     return status;
 }
 
