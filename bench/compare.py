@@ -72,7 +72,7 @@ def say(text: str) -> None:
 def syncline_ms(program: str, name: str, seconds: float, threads: int) -> dict[str, Any]:
     """What Syncline's bench prints for this case."""
     net, optimizer = name.split("/")
-    command = [program, "--net", net, "--optimizer", optimizer, "--seconds", str(seconds),
+    command = [program, "bench", "step", "--net", net, "--optimizer", optimizer, "--seconds", str(seconds),
                "--json"]
     environment = {**os.environ, "POCL_CPU_MAX_CU_COUNT": str(threads),
                    "POCL_MAX_PTHREAD_COUNT": str(threads)}
@@ -150,8 +150,8 @@ def arguments() -> argparse.Namespace:
                "virtual environment whose python runs this; a C++ compiler for torch.compile "
                "(without one that form is left out).")
     add = parser.add_argument
-    add("--syncline", default=str(ROOT / "build" / "bench" / "step"),
-        help="Syncline's bench program (default: build/bench/step)")
+    add("--syncline", default=str(ROOT / "build" / "syncline"),
+        help="the command (default: build/syncline)")
     add("--json", action="store_true", help="print a JSON list, not a table")
     add("--rounds", type=int, default=5, help="turns of each side, at least 5 (default: 5)")
     add("--seconds", type=float, default=2.0, help="of one measurement (default: 2)")

@@ -1,6 +1,8 @@
-/* Times every map and normalisation, forward and backward, beside a kernel that does nothing but stream as
- * many tensors of the same size, turn by turn in the same run. Bytes are those of the tensors an op must
- * touch at least once; the share is the stream's time over the op's. */
+/* Times every map and normalisation, forward and backward, beside a kernel that does nothing but
+ * stream as many tensors of the same size, turn by turn in the same run. Bytes are those of the
+ * tensors an op must touch at least once; the share is the stream's time over the op's. */
+#include "bench.h"
+
 #include "op/map.h"
 #include "op/ops.h"
 #include "plan/control.h"
@@ -34,16 +36,6 @@ typedef struct bench {
     syn_buffer *from[MOST_READ], *to;
 } bench;
 
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, compare_doubles);
-    return v[n / 2];
-}
-
 /* ---- streams ---- */
 
 enum { RUN = 4096 }; /* floats of a CPU's work-item */
@@ -57,8 +49,9 @@ static syn_status open_streams(bench *b, int64_t count) {
         for (int i = 0; i < k; i++) syn_text_add(&t, "__global const float *x%d, ", i);
         syn_text_add(&t, "__global float *y) {\n");
         syn_text_add(&t, "int i = (int)get_global_id(0) * %d;\n", p->cpu ? RUN : 1);
-        if (p->cpu) syn_text_add(&t, "const int end = min(i + %d, %lld);\nfor (; i < end; i += %d)\n", RUN,
-                                 (long long)count, vec);
+        if (p->cpu)
+            syn_text_add(&t, "const int end = min(i + %d, %lld);\nfor (; i < end; i += %d)\n", RUN,
+                         (long long)count, vec);
         if (vec > 1) {
             syn_text_add(&t, "vstore%d(vload%d(0, x0 + i)", vec, vec);
             for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + vload%d(0, x%d + i)", vec, k2);
@@ -98,7 +91,8 @@ static void close_streams(bench *b) {
 
 static syn_status run_stream(bench *b, int reads, int64_t count) {
     const syn_profile *p = syn_ctx_profile_of(b->ctx);
-    const size_t local = p->cpu ? 1 : 64, global = (size_t)(p->cpu ? syn_ceil_div(count, RUN) : count);
+    const size_t local = p->cpu ? 1 : 64,
+                 global = (size_t)(p->cpu ? syn_ceil_div(count, RUN) : count);
     return syn_kernel_run(b->stream[reads], 1, &global, &local);
 }
 
@@ -122,15 +116,20 @@ typedef struct op_row {
 
 static int batch(bench *b) {
     int gamma = channels(b, COLS), beta = channels(b, COLS);
-    const syn_moving m = { .mode = SYN_MOVING_AVERAGE, .mean = channels(b, COLS), .variance = channels(b, COLS),
-                           .count = -1, .take = .01 };
+    const syn_moving m = { .mode = SYN_MOVING_AVERAGE,
+                           .mean = channels(b, COLS),
+                           .variance = channels(b, COLS),
+                           .count = -1,
+                           .take = .01 };
     return syn_batch_norm_node(&b->g, b->x, gamma, beta, &m, 1e-3);
 }
 static int layer(bench *b) {
     int gamma = channels(b, COLS), beta = channels(b, COLS);
     return syn_row_norm(&b->g, b->x, gamma, beta, 1, COLS, 1e-3, false);
 }
-static int rms(bench *b) { return syn_row_norm(&b->g, b->x, channels(b, COLS), -1, 1, COLS, 1e-6, true); }
+static int rms(bench *b) {
+    return syn_row_norm(&b->g, b->x, channels(b, COLS), -1, 1, COLS, 1e-6, true);
+}
 static int group(bench *b) {
     int gamma = channels(b, COLS), beta = channels(b, COLS);
     return syn_row_norm(&b->g, b->x, gamma, beta, 1, COLS / 32, 1e-3, false);
@@ -143,8 +142,11 @@ static int instance(bench *b) {
     int gamma = channels(b, 32), beta = channels(b, 32);
     return syn_column_norm(&b->g, b->x, gamma, beta, 1, 1e-5);
 }
-static const op_row norms[] = { { "batch_norm", 1, batch }, { "layer_norm", 1, layer }, { "rms_norm", 1, rms },
-                                { "group_norm 32 x 32", 1, group }, { "group_norm 8 x 4, 32 positions", 32, narrow },
+static const op_row norms[] = { { "batch_norm", 1, batch },
+                                { "layer_norm", 1, layer },
+                                { "rms_norm", 1, rms },
+                                { "group_norm 32 x 32", 1, group },
+                                { "group_norm 8 x 4, 32 positions", 32, narrow },
                                 { "instance_norm, 32 positions", 32, instance } };
 
 static void close_op(bench *b) {
@@ -171,8 +173,9 @@ static syn_status fill(bench *b, int value, int64_t n, uint32_t seed) {
 }
 
 static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, int rows) {
-    const syn_shape shape = row && row->positions > 1 ? SYN_SHAPE(row->positions, COLS / row->positions)
-                                                      : SYN_SHAPE(COLS);
+    const syn_shape shape = row && row->positions > 1
+                                ? SYN_SHAPE(row->positions, COLS / row->positions)
+                                : SYN_SHAPE(COLS);
     syn_graph *g = &b->g;
     bool wanted[64] = { false };
     b->n_extra = 0;
@@ -208,11 +211,14 @@ static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, i
     }
     SYN_TRY(syn_buffer_create(&b->block[SYN_BLOCK_CONTROL], b->ctx, SYN_CTL_WORDS * 4, "a bench"));
     SYN_TRY(syn_buffer_zero(b->block[SYN_BLOCK_CONTROL]));
-    const syn_binding binding = { .ctx = b->ctx, .kernels = &b->kernels, .slab = b->slab, .block = b->block };
+    const syn_binding binding = {
+        .ctx = b->ctx, .kernels = &b->kernels, .slab = b->slab, .block = b->block
+    };
     SYN_TRY(syn_list_bind(&b->l, &binding, SYN_FLOAT));
     SYN_TRY(fill(b, b->x, (int64_t)rows * COLS, 1));
     if (b->l.value[b->dy]) SYN_TRY(fill(b, b->dy, (int64_t)rows * COLS, 2));
-    for (int k = 0; k < b->n_extra; k++) SYN_TRY(fill(b, b->extra[k], syn_value_count(g, b->extra[k]), 3));
+    for (int k = 0; k < b->n_extra; k++)
+        SYN_TRY(fill(b, b->extra[k], syn_value_count(g, b->extra[k]), 3));
     return SYN_OK;
 }
 
@@ -229,7 +235,8 @@ static void tensors(const bench *b, int first, int n, int *whole, double *bytes)
             if (a->kind != SYN_ARG_VALUE || a->value >= 256 || seen[a->value]) continue;
             seen[a->value] = true;
             const syn_value *v = &b->g.value[a->value];
-            double size = 4.0 * (double)syn_value_count(&b->g, a->value) * (v->batched ? b->l.rows : 1);
+            double size =
+                4.0 * (double)syn_value_count(&b->g, a->value) * (v->batched ? b->l.rows : 1);
             *bytes += size;
             *whole += size >= 4.0 * COLS * b->l.rows;
         }
@@ -269,17 +276,20 @@ static syn_status measure(bench *b, const options *o, const char *name, bool bac
         SYN_TRY(run_items(b, first, n, times, &op[t]));
         SYN_TRY(run_streams(b, reads, times, &stream[t]));
     }
-    double a = median(op, TURNS), s = median(stream, TURNS);
-    printf(o->json ? "{\"name\": \"%s\", \"pass\": \"%s\", \"rows\": %d, \"launches\": %d, \"us\": %.5g, "
-                     "\"bytes\": %.0f, \"gb_per_s\": %.4g, \"stream_us\": %.5g, \"share\": %.4g}\n"
-                   : "%-32s %-8s %6d %4d %10.1f %12.0f %8.2f %10.1f %7.2f\n",
-           name, backward ? "backward" : "forward", b->l.rows, n, a * 1e6, bytes, bytes / a / 1e9, s * 1e6,
-           s / a);
+    double a = bench_median(op, TURNS), s = bench_median(stream, TURNS);
+    printf(
+        o->json
+            ? "{\"name\": \"%s\", \"pass\": \"%s\", \"rows\": %d, \"launches\": %d, \"us\": %.5g, "
+              "\"bytes\": %.0f, \"gb_per_s\": %.4g, \"stream_us\": %.5g, \"share\": %.4g}\n"
+            : "%-32s %-8s %6d %4d %10.1f %12.0f %8.2f %10.1f %7.2f\n",
+        name, backward ? "backward" : "forward", b->l.rows, n, a * 1e6, bytes, bytes / a / 1e9,
+        s * 1e6, s / a);
     fflush(stdout);
     return SYN_OK;
 }
 
-static syn_status run_op(bench *b, const options *o, const op_row *row, const syn_map_row *map, int rows) {
+static syn_status run_op(bench *b, const options *o, const op_row *row, const syn_map_row *map,
+                         int rows) {
     const char *name = map ? map->name : row->name;
     if (o->only && !strstr(name, o->only)) return SYN_OK;
     syn_status status = open_op(b, row, map, rows);
@@ -290,10 +300,9 @@ static syn_status run_op(bench *b, const options *o, const op_row *row, const sy
 
 static syn_status run(bench *b, const options *o) {
     static const int sizes[] = { 128, 4096 };
-    SYN_TRY(syn_ctx_create(&b->ctx, NULL));
     if (!o->json)
-        printf("%-32s %-8s %6s %4s %10s %12s %8s %10s %7s\n", "op, 1024 columns", "pass", "rows", "runs", "us",
-               "bytes", "GB/s", "stream us", "share");
+        printf("%-32s %-8s %6s %4s %10s %12s %8s %10s %7s\n", "op, 1024 columns", "pass", "rows",
+               "runs", "us", "bytes", "GB/s", "stream us", "share");
     for (size_t i = 0; i < SYN_COUNT(sizes); i++) {
         int rows = o->rows ? o->rows : sizes[i];
         syn_status status = open_streams(b, (int64_t)rows * COLS);
@@ -308,38 +317,16 @@ static syn_status run(bench *b, const options *o) {
     return SYN_OK;
 }
 
-static int usage(const char *wrong) {
-    if (wrong) fprintf(stderr, "ops: %s\n", wrong);
-    fprintf(wrong ? stderr : stdout, "ops [--only PART] [--rows N] [--seconds S] [--json]\n"
-                                     "  --only     ops with this in their name\n"
-                                     "  --rows     of 1024 columns (128, then 4096)\n"
-                                     "  --seconds  of a measurement (0.5)\n"
-                                     "  --json     an object a line\n"
-                                     "SYNCLINE_DEVICE chooses the device.\n");
-    return wrong ? 2 : 0;
-}
-
-int main(int argc, char **argv) {
-    options o = { .seconds = .5 };
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--help") == 0) return usage(NULL);
-        if (strcmp(argv[i], "--json") == 0) {
-            o.json = true;
-            continue;
-        }
-        if (!value) return usage("an option is unknown or lacks its value");
-        if (strcmp(argv[i], "--only") == 0) o.only = value;
-        else if (strcmp(argv[i], "--rows") == 0) o.rows = atoi(value);
-        else if (strcmp(argv[i], "--seconds") == 0) o.seconds = atof(value);
-        else return usage("an option is unknown");
-        i++;
-    }
-    if (o.rows < 0 || o.rows > 1 << 20) return usage("--rows: 1 to 1048576");
-    if (!(o.seconds > 0)) return usage("--seconds: more than 0");
+int bench_ops(const cli_call *call) {
+    options o = { .only = cli_get(call, "only"), .json = cli_get(call, "json") != NULL };
+    long rows;
+    int code = cli_whole(call, "rows", 0, 1, 1 << 20, &rows);
+    if (code == CLI_OK) code = cli_real(call, "seconds", .5, 1e-3, 3600, &o.seconds);
+    if (code != CLI_OK) return code;
+    o.rows = (int)rows;
     bench b = { 0 };
-    syn_status status = run(&b, &o);
+    syn_status status = bench_context(call, &b.ctx);
+    if (status == SYN_OK) status = run(&b, &o);
     syn_ctx_destroy(b.ctx);
-    if (status != SYN_OK) fprintf(stderr, "ops: %s\n", syn_error_text());
-    return status != SYN_OK;
+    return status == SYN_OK ? CLI_OK : cli_fail();
 }

@@ -1,8 +1,11 @@
-/* Times the update launch of every optimizer over ten million weights, beside a plain stream kernel that
- * reads and writes as much in the same buffers, by turns: milliseconds, bytes moved, GB/s, and the share of
- * the stream's GB/s. Then the whole update again with clipping by global norm, and what that adds.
+/* Times the update launch of every optimizer over ten million weights, beside a plain stream kernel
+ * that reads and writes as much in the same buffers, by turns: milliseconds, bytes moved, GB/s, and
+ * the share of the stream's GB/s. Then the whole update again with clipping by global norm, and
+ * what that adds.
  *
  * LAMB and LARS have two launches, one of which only reads; both are timed and counted. */
+#include "bench.h"
+
 #include "optim/optim.h"
 #include "plan/plan.h"
 #include "train/loop.h"
@@ -38,16 +41,19 @@ typedef struct timed {
 
 /* ---- the stream ---- */
 
-/* RUN elements a work-item (CPU) or work-group (GPU); SLOTS blocks read and written besides the first, which
- * stay above 0, for optimizers go on with them. */
+/* RUN elements a work-item (CPU) or work-group (GPU); SLOTS blocks read and written besides the
+ * first, which stay above 0, for optimizers go on with them. */
 static const char stream_text[] =
     "#define V2(t, n) t##n\n#define V1(t, n) V2(t, n)\n"
-    "#if VEC == 1\n#define element float\n#define LOAD(p, i) (p)[i]\n#define STORE(v, p, i) (p)[i] = (v)\n"
+    "#if VEC == 1\n#define element float\n#define LOAD(p, i) (p)[i]\n#define STORE(v, p, i) (p)[i] "
+    "= (v)\n"
     "#else\n#define element V1(float, VEC)\n#define LOAD(p, i) V1(vload, VEC)(0, (p) + (i))\n"
     "#define STORE(v, p, i) V1(vstore, VEC)(v, 0, (p) + (i))\n#endif\n"
-    "__kernel void stream(__global float *w, __global const float *g, __global float *slot, const int n) {\n"
+    "__kernel void stream(__global float *w, __global const float *g, __global float *slot, const "
+    "int n) {\n"
     "#if VEC == 1\n"
-    "    const int first = (int)get_group_id(0) * RUN + (int)get_local_id(0), stride = (int)get_local_size(0);\n"
+    "    const int first = (int)get_group_id(0) * RUN + (int)get_local_id(0), stride = "
+    "(int)get_local_size(0);\n"
     "    const int end = min(((int)get_group_id(0) + 1) * RUN, n);\n"
     "#else\n"
     "    const int first = (int)get_global_id(0) * RUN, stride = VEC;\n"
@@ -58,16 +64,18 @@ static const char stream_text[] =
     "        STORE(.5f * LOAD(w, i) + v, w, i);\n"
     "#if SLOTS > 0\n        STORE(.5f * LOAD(slot, i) + v * v, slot, i);\n#endif\n"
     "#if SLOTS > 1\n        STORE(.5f * LOAD(slot + n, i) + v * v, slot + n, i);\n#endif\n"
-    "#if SLOTS > 2\n        STORE(.5f * LOAD(slot + 2 * (size_t)n, i) + v * v, slot + 2 * (size_t)n, i);\n#endif\n"
-    "#if SLOTS > 3\n        STORE(.5f * LOAD(slot + 3 * (size_t)n, i) + v * v, slot + 3 * (size_t)n, i);\n#endif\n"
+    "#if SLOTS > 2\n        STORE(.5f * LOAD(slot + 2 * (size_t)n, i) + v * v, slot + 2 * "
+    "(size_t)n, i);\n#endif\n"
+    "#if SLOTS > 3\n        STORE(.5f * LOAD(slot + 3 * (size_t)n, i) + v * v, slot + 3 * "
+    "(size_t)n, i);\n#endif\n"
     "    }\n"
     "}\n";
 
 static syn_status make_stream(const bench *b, timed *t) {
     const syn_profile *p = syn_ctx_profile_of(b->ctx);
     int run = 2048, n = (int)t->plan->grad_length;
-    char *text = syn_format("#define VEC %d\n#define RUN %d\n#define SLOTS %d\n%s", p->cpu ? p->vec_float : 1, run,
-                            t->plan->optim.n_slots, stream_text);
+    char *text = syn_format("#define VEC %d\n#define RUN %d\n#define SLOTS %d\n%s",
+                            p->cpu ? p->vec_float : 1, run, t->plan->optim.n_slots, stream_text);
     syn_status status = text ? syn_program_build(&t->program, b->ctx, text, "-cl-std=CL1.2")
                              : syn_no_memory(sizeof stream_text);
     free(text);
@@ -112,7 +120,8 @@ static syn_status latched(const timed *t) {
     return syn_plan_check_latch(t->plan, &s, NULL, 1);
 }
 
-/* A plan with gradients in place and some steps behind it, so that no first-step convention is timed. */
+/* A plan with gradients in place and some steps behind it, so that no first-step convention is
+ * timed. */
 static syn_status open_plan(bench *b, const char *optimizer, double clip, timed *t) {
     syn_plan_opts o = { .loss = b->loss, .batch = 1, .clip.global_norm = clip };
     SYN_TRY(syn_optim_named(&o.optim, optimizer, 0));
@@ -155,13 +164,15 @@ static syn_status time_one(const bench *b, timed *t, what w, double *least) {
 }
 
 /* The fastest of each, by turns: others may use the machine meanwhile. */
-static syn_status by_turns(const bench *b, timed *first, what one, timed *second, what two, double *a, double *c) {
+static syn_status by_turns(const bench *b, timed *first, what one, timed *second, what two,
+                           double *a, double *c) {
     double ignored = INFINITY;
     SYN_TRY(time_one(b, first, one, &ignored));
     SYN_TRY(time_one(b, second, two, &ignored));
     *a = *c = INFINITY;
     int turns = 0;
-    for (double start = syn_seconds(); turns < 10 || syn_seconds() - start < b->o->seconds; turns++) {
+    for (double start = syn_seconds(); turns < 10 || syn_seconds() - start < b->o->seconds;
+         turns++) {
         SYN_TRY(time_one(b, first, one, a));
         SYN_TRY(time_one(b, second, two, c));
     }
@@ -182,22 +193,22 @@ static syn_status measure(bench *b, const char *name, timed *plain, timed *clipp
     if (plain->plan->optim.impl->norms) bytes += item[SYN_ITEM_TRUST].call.bytes;
     double rate = bytes / seconds, stream_rate = stream_bytes(plain) / stream;
     const char *form =
-        b->o->json ? "{\"optimizer\": \"%s\", \"slots\": %d, \"weights\": %.0f, \"ms\": %.5g, \"bytes\": %.0f, "
+        b->o->json ? "{\"optimizer\": \"%s\", \"slots\": %d, \"weights\": %.0f, \"ms\": %.5g, "
+                     "\"bytes\": %.0f, "
                      "\"gb_per_s\": %.5g, \"stream_gb_per_s\": %.5g, \"share_of_stream\": %.4g, "
                      "\"clip_percent\": %.4g}\n"
                    : "%-10s %5d %10.0f %9.3f %12.0f %8.1f %8.1f %9.3f %9.1f\n";
-    printf(form, name, plain->plan->optim.n_slots, (double)plain->plan->grad_length, seconds * 1e3, bytes,
-           rate / 1e9, stream_rate / 1e9, rate / stream_rate, (with_clip / whole - 1) * 100);
+    printf(form, name, plain->plan->optim.n_slots, (double)plain->plan->grad_length, seconds * 1e3,
+           bytes, rate / 1e9, stream_rate / 1e9, rate / stream_rate, (with_clip / whole - 1) * 100);
     fflush(stdout);
     return SYN_OK;
 }
 
 static syn_status run(bench *b) {
-    SYN_TRY(syn_ctx_create(&b->ctx, NULL));
     SYN_TRY(describe(b));
     if (!b->o->json)
-        printf("%-10s %5s %10s %9s %12s %8s %8s %9s %9s\n", "optimizer", "slots", "weights", "ms", "bytes",
-               "GB/s", "stream", "of stream", "clip +%");
+        printf("%-10s %5s %10s %9s %12s %8s %8s %9s %9s\n", "optimizer", "slots", "weights", "ms",
+               "bytes", "GB/s", "stream", "of stream", "clip +%");
     const syn_table *all = syn_optims();
     for (int i = 0; i < all->n; i++) {
         if (b->o->optimizer && strcmp(b->o->optimizer, all->row[i]->name) != 0) continue;
@@ -210,44 +221,19 @@ static syn_status run(bench *b) {
     return SYN_OK;
 }
 
-static int usage(const char *wrong) {
-    if (wrong) fprintf(stderr, "optim: %s\n", wrong);
-    fprintf(wrong ? stderr : stdout,
-            "optim [--optimizer NAME] [--weights N] [--seconds S] [--json]\n"
-            "  --optimizer  one; default: all\n"
-            "  --weights    about so many (1e7)\n"
-            "  --seconds    of a measurement; an optimizer takes two (1)\n"
-            "  --json       an object a line\n"
-            "SYNCLINE_DEVICE chooses the device.\n");
-    return wrong ? 2 : 0;
-}
-
-static const char *parse(int argc, char **argv, options *o) {
-    for (int i = 1; i < argc; i++) {
-        const char *key = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(key, "--json") == 0) o->json = true;
-        else if (i++ + 1 >= argc) return "an option is unknown or lacks its value";
-        else if (strcmp(key, "--optimizer") == 0) o->optimizer = value;
-        else if (strcmp(key, "--weights") == 0) o->weights = atof(value);
-        else if (strcmp(key, "--seconds") == 0) o->seconds = atof(value);
-        else return "an option is unknown";
-    }
-    if (o->optimizer && !syn_table_find(syn_optims(), o->optimizer)) return syn_error_text();
-    if (!(o->weights >= 1000 && o->weights <= 4e8)) return "--weights: 1000 to 4e8";
-    return o->seconds > 0 ? NULL : "--seconds: more than 0";
-}
-
-int main(int argc, char **argv) {
-    options o = { .weights = 1e7, .seconds = 1 };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(NULL);
-    const char *wrong = parse(argc, argv, &o);
-    if (wrong) return usage(wrong);
+int bench_optim(const cli_call *call) {
+    options o = { .optimizer = cli_get(call, "optimizer"), .json = cli_get(call, "json") != NULL };
+    if (o.optimizer && !syn_table_find(syn_optims(), o.optimizer))
+        return cli_usage(call, "%s", syn_error_text());
+    int code = cli_real(call, "weights", 1e7, 1000, 4e8, &o.weights);
+    if (code == CLI_OK) code = cli_real(call, "seconds", 1, 1e-3, 3600, &o.seconds);
+    if (code != CLI_OK) return code;
     bench b = { .o = &o };
-    syn_status status = run(&b);
+    syn_status status = bench_context(call, &b.ctx);
+    if (status == SYN_OK) status = run(&b);
     syn_state_destroy(b.state);
     syn_net_destroy(b.net);
     syn_ctx_destroy(b.ctx);
     free(b.values);
-    if (status != SYN_OK) fprintf(stderr, "optim: %s\n", syn_error_text());
-    return status != SYN_OK;
+    return status == SYN_OK ? CLI_OK : cli_fail();
 }

@@ -5,6 +5,8 @@
  *
  * The data set (8192 random rows of 784 floats) lies on the device, and batches go the way syn_fit
  * sends them. A step's time is the median over blocks of steps. */
+#include "bench.h"
+
 #include "train/loop.h"
 
 #include <math.h>
@@ -35,8 +37,9 @@ static const net_row nets[] = {
     { "elu-20x100", 20, { 100, 100, 100 }, "elu", 1e-4 },
 };
 static const char *const optimizers[] = { "momentum", "adam", "sgd" };
-static const char *const standard[][2] = {
-    { "mlp-300-100", "momentum" }, { "mlp-300-100", "adam" }, { "mlp-1024x3", "adam" } };
+static const char *const standard[][2] = { { "mlp-300-100", "momentum" },
+                                           { "mlp-300-100", "adam" },
+                                           { "mlp-1024x3", "adam" } };
 
 typedef struct bench {
     syn_ctx *ctx;
@@ -49,16 +52,6 @@ typedef struct bench {
     double multiply_adds; /* of a step */
     int epoch_steps, epoch_step;
 } bench;
-
-static int compare_doubles(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, compare_doubles);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 /* ---- the floor ---- */
 
@@ -212,7 +205,7 @@ static syn_status measure_step(bench *b, double limit, double *step, double *mea
         blocks[n++] = seconds / steps;
         total += seconds;
     }
-    *step = median(blocks, n);
+    *step = bench_median(blocks, n);
     *mean = total / ((double)n * steps);
     return SYN_OK;
 }
@@ -262,7 +255,7 @@ static syn_status time_item(bench *b, syn_item *items, int at, double *seconds) 
         SYN_TRY(syn_ctx_finish(b->ctx));
         turn[t] = (syn_seconds() - start) / REPEATS;
     }
-    *seconds = median(turn, TURNS);
+    *seconds = bench_median(turn, TURNS);
     b->epoch_step = b->epoch_steps; /* the cursor may have moved */
     return SYN_OK;
 }
@@ -311,10 +304,11 @@ static syn_status run_case(bench *b, const options *o, const net_row *row, const
     SYN_TRY(measure_step(b, o->seconds, &step, &mean));
     SYN_TRY(measure_peak(b->ctx, &peak)); /* once more: the faster one is the floor */
     double share = b->multiply_adds / peak / step;
-    const char *form = o->json
-        ? "{\"name\": \"%s\", \"ms\": %.6g, \"mean_ms\": %.6g, \"samples_per_second\": %.6g, "
-          "\"share_of_floor\": %.4g, \"peak_gflops\": %.5g, \"batch\": %d}\n"
-        : "%-22s %9.3f %9.3f %12.0f %9.3f %9.1f %7d\n";
+    const char *form =
+        o->json
+            ? "{\"name\": \"%s\", \"ms\": %.6g, \"mean_ms\": %.6g, \"samples_per_second\": %.6g, "
+              "\"share_of_floor\": %.4g, \"peak_gflops\": %.5g, \"batch\": %d}\n"
+            : "%-22s %9.3f %9.3f %12.0f %9.3f %9.1f %7d\n";
     printf(form, name, step * 1e3, mean * 1e3, o->batch / step, share, peak * 2 / 1e9, o->batch);
     fflush(stdout);
     return SYN_OK;
@@ -327,7 +321,6 @@ static const net_row *find_net(const char *name) {
 }
 
 static syn_status run(bench *b, const options *o, const float *x, const int32_t *y) {
-    SYN_TRY(syn_ctx_create(&b->ctx, NULL));
     const syn_array rows = { x, SYN_F32, SYN_SHAPE(ROWS, FEATURES) };
     const syn_array labels = { y, SYN_I32, SYN_SHAPE(ROWS) };
     SYN_TRY(syn_data_from_arrays(&b->data, &rows, &labels));
@@ -346,48 +339,32 @@ static syn_status run(bench *b, const options *o, const float *x, const int32_t 
     return SYN_OK;
 }
 
-static int usage(const char *wrong) {
-    if (wrong) fprintf(stderr, "step: %s\n", wrong);
-    fprintf(wrong ? stderr : stdout,
-            "step [--net NET] [--optimizer NAME] [--batch N] [--seconds S] [--json | --launches]\n"
-            "  --net        mlp-300-100, mlp-1024x3, selu-20x100, elu-20x100\n"
-            "  --optimizer  momentum, adam, sgd\n"
-            "               neither: the three standard cases\n"
-            "  --batch      rows of a step (128)\n"
-            "  --seconds    of a measurement (2)\n"
-            "  --json       an object a line\n"
-            "  --launches   every launch of a step by itself\n"
-            "SYNCLINE_DEVICE chooses the device.\n");
-    return wrong ? 2 : 0;
-}
-
-static const char *parse(int argc, char **argv, options *o) {
-    for (int i = 1; i < argc; i++) {
-        const char *key = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(key, "--json") == 0) o->json = true;
-        else if (strcmp(key, "--launches") == 0) o->launches = true;
-        else if (i++ + 1 >= argc) return "an option is unknown or lacks its value";
-        else if (strcmp(key, "--net") == 0) o->net = value;
-        else if (strcmp(key, "--optimizer") == 0) o->optimizer = value;
-        else if (strcmp(key, "--batch") == 0) o->batch = atoi(value);
-        else if (strcmp(key, "--seconds") == 0) o->seconds = atof(value);
-        else return "an option is unknown";
-    }
+static int options_of(const cli_call *call, options *o) {
+    long batch;
+    o->net = cli_get(call, "net");
+    o->optimizer = cli_get(call, "optimizer");
+    o->json = cli_get(call, "json") != NULL;
+    o->launches = cli_get(call, "launches") != NULL;
+    int code = cli_whole(call, "batch", 128, 1, ROWS, &batch);
+    o->batch = (int)batch;
+    if (code == CLI_OK) code = cli_real(call, "seconds", 2, 1e-3, 3600, &o->seconds);
+    if (code != CLI_OK) return code;
     bool known = !o->optimizer;
     for (size_t i = 0; !known && i < SYN_COUNT(optimizers); i++)
         known = strcmp(optimizers[i], o->optimizer) == 0;
-    if (!known) return "--optimizer: momentum, adam or sgd";
+    if (!known)
+        return cli_usage(call, "--optimizer is '%s', expected momentum, adam or sgd", o->optimizer);
     if (o->net && !find_net(o->net))
-        return "--net: mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100";
-    if (o->batch < 1 || o->batch > ROWS) return "--batch: 1 to 8192";
-    return o->seconds > 0 ? NULL : "--seconds: more than 0";
+        return cli_usage(
+            call, "--net is '%s', expected mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100",
+            o->net);
+    return CLI_OK;
 }
 
-int main(int argc, char **argv) {
-    options o = { .batch = 128, .seconds = 2 };
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) return usage(NULL);
-    const char *wrong = parse(argc, argv, &o);
-    if (wrong) return usage(wrong);
+int bench_step(const cli_call *call) {
+    options o;
+    int code = options_of(call, &o);
+    if (code != CLI_OK) return code;
     float *x = malloc(sizeof *x * ROWS * FEATURES);
     int32_t *y = malloc(sizeof *y * ROWS);
     bench b = { 0 };
@@ -398,12 +375,12 @@ int main(int argc, char **argv) {
         x[i] = (float)(word >> 8) * 0x1p-23f - 1;
         y[i % ROWS] = (int32_t)(word >> 16) % CLASSES;
     }
+    if (status == SYN_OK) status = bench_context(call, &b.ctx);
     if (status == SYN_OK) status = run(&b, &o, x, y);
     close_case(&b);
     syn_data_destroy(b.data);
     syn_ctx_destroy(b.ctx);
     free(x);
     free(y);
-    if (status != SYN_OK) fprintf(stderr, "step: %s\n", syn_error_text());
-    return status != SYN_OK;
+    return status == SYN_OK ? CLI_OK : cli_fail();
 }

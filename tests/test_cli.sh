@@ -171,7 +171,7 @@ shape, information = npy("mc-information.npy")
 assert shape == (60,) and all(0 <= m <= h for m, h in zip(information, entropy)) and max(information) > 0
 END
 check "predict --mc: files" python3 monte_carlo.py
-refuses "predict --mc of no number" 2 "--mc expects a number of passes from 1 to 1000000, got '0'" \
+refuses "predict --mc of no number" 2 "--mc is '0', expected a whole number of 1 to 1000000" \
     predict one test-x.npy --mc 0
 refuses "predict shape" 1 "the network wants 4" predict one flat-x.npy
 refuses "predict no file" 1 "nowhere.npy" predict one nowhere.npy

@@ -121,7 +121,7 @@ static int pick(const syn_graph *g, syn_rng *r) {
 
 static int random_value(syn_graph *g, syn_rng *r) {
     static const char *const unary[] = { "tanh", "sigmoid", "elu", "leaky_relu" };
-    const double attr[1] = { .3 };
+    const double attr[SYN_MAX_ATTRS] = { .3 };
     int x = pick(g, r), y;
     switch (syn_rng_below(r, 10)) {
     case 0: return syn_gemm_node(g, x, 3, false, false);

@@ -12,6 +12,30 @@ const char *cli_get(const cli_call *call, const char *name) {
     return NULL;
 }
 
+int cli_whole(const cli_call *call, const char *name, long otherwise, long lowest, long highest,
+              long *value) {
+    const char *given = cli_get(call, name);
+    char *end;
+    *value = otherwise;
+    if (!given) return CLI_OK;
+    *value = strtol(given, &end, 10);
+    if (end != given && !*end && *value >= lowest && *value <= highest) return CLI_OK;
+    return cli_usage(call, "--%s is '%s', expected a whole number of %ld to %ld", name, given,
+                     lowest, highest);
+}
+
+int cli_real(const cli_call *call, const char *name, double otherwise, double lowest,
+             double highest, double *value) {
+    const char *given = cli_get(call, name);
+    char *end;
+    *value = otherwise;
+    if (!given) return CLI_OK;
+    *value = strtod(given, &end);
+    if (end != given && !*end && *value >= lowest && *value <= highest) return CLI_OK;
+    return cli_usage(call, "--%s is '%s', expected a number of %g to %g", name, given, lowest,
+                     highest);
+}
+
 /* One line, whatever the text holds. */
 static void print_error(const char *text) {
     fflush(stdout);
@@ -37,7 +61,7 @@ int cli_usage(const cli_call *call, const char *fmt, ...) {
     syn_text_add(&t, "%s: ", call->command->name);
     syn_text_addv(&t, fmt, ap);
     va_end(ap);
-    syn_text_add(&t, "; see: syncline help %s", call->command->name);
+    syn_text_add(&t, "; see: syncline %s --help", call->command->name);
     print_error(syn_text_str(&t));
     syn_text_free(&t);
     return CLI_USAGE;

@@ -43,6 +43,12 @@ const cli_command *cli_command_at(int i);
 /* The value of --name (the last one given), "" for one without value, NULL when not given. */
 const char *cli_get(const cli_call *call, const char *name);
 
+/* The number --name gives, of lowest to highest, or otherwise when it is not given. CLI_OK, or CLI_USAGE with
+ * the error printed. */
+int cli_whole(const cli_call *call, const char *name, long otherwise, long lowest, long highest, long *value);
+int cli_real(const cli_call *call, const char *name, double otherwise, double lowest, double highest,
+             double *value);
+
 /* Print "syncline: ..." to stderr, one line; return the exit code. */
 int cli_fail(void); /* the library's error text; CLI_ERROR */
 int cli_usage(const cli_call *call, const char *fmt, ...) SYN_PRINTF(2, 3);
@@ -64,6 +70,10 @@ int cli_evaluate(const cli_call *call);
 int cli_predict(const cli_call *call);
 int cli_selftest(const cli_call *call);
 int cli_help(const cli_call *call);
+
+/* Commands of a command, named "bench step" and so on, ended by a NULL name; NULL: it has none. */
+const cli_command *cli_command_rows(const cli_command *c);
+extern const cli_command cli_benches[]; /* bench/benches.c */
 
 /* Terminal and text helpers (term.c). */
 bool cli_is_terminal(int fd);

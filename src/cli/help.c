@@ -38,9 +38,30 @@ static void print_command(const cli_command *c, int w) {
         printf("%*s", column + 8 - used, "");
         cli_wrap(f->doc, column + 8, column + 8, w);
     }
-    if (!c->more) return;
-    printf("    ");
-    cli_wrap(c->more, 4, 4, w);
+    if (c->more) {
+        printf("    ");
+        cli_wrap(c->more, 4, 4, w);
+    }
+    for (const cli_command *s = cli_command_rows(c); s && s->name; s++) {
+        printf("\n");
+        print_command(s, w);
+    }
+}
+
+/* Two operands name a command of a command: "bench step". */
+static const cli_command *find_command(const char *name, const char *second) {
+    for (int i = 0; i < cli_command_count(); i++) {
+        const cli_command *c = cli_command_at(i);
+        if (!second && !strcmp(c->name, name)) return c;
+        for (const cli_command *s = cli_command_rows(c); s && s->name; s++) {
+            size_t n = strlen(name);
+            if (second ? !strncmp(s->name, name, n) && s->name[n] == ' ' &&
+                             !strcmp(s->name + n + 1, second)
+                       : !strcmp(s->name, name))
+                return s;
+        }
+    }
+    return NULL;
 }
 
 static void print_topic(const cli_topic *t, int w) {
@@ -105,12 +126,13 @@ int cli_help(const cli_call *call) {
         return CLI_OK;
     }
     const char *name = call->operand[0];
-    for (int i = 0; i < cli_command_count(); i++)
-        if (!strcmp(cli_command_at(i)->name, name)) {
-            print_command(cli_command_at(i), w);
-            print_rows(name, 1, w); /* train is a section of the file, too */
-            return CLI_OK;
-        }
+    const cli_command *command = find_command(name, call->operand[1]);
+    if (command) {
+        print_command(command, w);
+        print_rows(name, 1, w); /* train is a section of the file, too */
+        return CLI_OK;
+    }
+    if (call->operand[1]) return unknown(call->operand[1]);
     for (int i = 0; i < cli_topic_count(); i++)
         if (!strcmp(cli_topic_at(i)->name, name)) {
             print_topic(cli_topic_at(i), w);

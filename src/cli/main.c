@@ -82,15 +82,40 @@ static const cli_command commands[] = {
       "prediction is, and predictions-information.npy, the mutual information, which part of that more "
       "training data could remove; both in nats.",
       predict_flags, cli_predict },
+    { "bench", "NAME", 0, 0, "measure this device with Syncline's own benches",
+      "By turns in one run, since machines are noisy: shares and ratios say more than times.", no_flags, NULL },
     { "selftest", "", 0, 0, "check every kernel against the host on this device", NULL, device_only,
       cli_selftest },
-    { "help", "[TOPIC]", 0, 1, "the reference: every layer, optimizer, schedule and option", NULL,
+    { "help", "[TOPIC]", 0, 2, "the reference: every layer, optimizer, schedule and option", NULL,
       help_flags, cli_help },
 };
 
 int cli_command_count(void) { return (int)SYN_COUNT(commands); }
 
 const cli_command *cli_command_at(int i) { return &commands[i]; }
+
+const cli_command *cli_command_rows(const cli_command *c) {
+    return strcmp(c->name, "bench") ? NULL : cli_benches;
+}
+
+static int unknown(const char *name, const cli_command *rows, size_t n) {
+    const char *near = syn_nearest(name, &rows->name, n, sizeof *rows);
+    fprintf(stderr, "syncline: no command '%s'; %s%s%s\n", name,
+            near ? "did you mean '" : "see: syncline --help", near ? near : "", near ? "'?" : "");
+    return CLI_USAGE;
+}
+
+/* "bench step" for the words `bench` and `step`. */
+static const cli_command *row_command(const cli_command *c, const char *word) {
+    const cli_command *rows = cli_command_rows(c);
+    size_t n = 0;
+    for (const cli_command *r = rows; r->name; r++, n++)
+        if (!strcmp(r->name + strlen(c->name) + 1, word)) return r;
+    char whole[128];
+    snprintf(whole, sizeof whole, "%s %s", c->name, word);
+    unknown(whole, rows, n);
+    return NULL;
+}
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_DFL); /* syncline help | head */
@@ -106,20 +131,19 @@ int main(int argc, char **argv) {
     }
     for (size_t i = 0; i < SYN_COUNT(commands); i++)
         if (!strcmp(commands[i].name, name)) call.command = &commands[i];
-    if (!call.command) {
-        const char *near =
-            syn_nearest(name, &commands[0].name, SYN_COUNT(commands), sizeof commands[0]);
-        fprintf(stderr, "syncline: no command '%s'; %s%s%s\n", name,
-                near ? "did you mean '" : "see: syncline --help", near ? near : "",
-                near ? "'?" : "");
-        return CLI_USAGE;
+    if (!call.command) return unknown(name, commands, SYN_COUNT(commands));
+    int used = 2;
+    if (cli_command_rows(call.command) && argc > 2 && argv[2][0] != '-') {
+        call.command = row_command(call.command, argv[used++]);
+        if (!call.command) return CLI_USAGE;
     }
-    int code = cli_parse(&call, argc - 2, argv + 2);
+    int code = cli_parse(&call, argc - used, argv + used);
     if (code != CLI_OK) return code;
     if (cli_get(&call, "help")) {
-        cli_call help = { .operand = { name }, .n_operands = 1 };
+        cli_call help = { .operand = { call.command->name }, .n_operands = 1 };
         return cli_help(&help);
     }
+    if (!call.command->run) return cli_usage(&call, "expects a %s", call.command->operands);
     code = call.command->run(&call);
     if (fflush(stdout) != 0 && code == CLI_OK) {
         perror("syncline: standard output");

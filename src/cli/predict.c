@@ -112,16 +112,7 @@ static syn_status predict(cli_session *s, syn_data *data, int passes, const char
     return status;
 }
 
-/* --mc N, 0 without. */
-static int passes_of(const cli_call *call) {
-    const char *text = cli_get(call, "mc");
-    char *end;
-    if (!text) return 0;
-    long n = strtol(text, &end, 10);
-    return *end || end == text || n < 1 || n > 1000000 ? -1 : (int)n;
-}
-
-static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
+static syn_status run(cli_session *s, syn_data **data, const cli_call *call, int passes) {
     const char *folder = call->operand[0], *input = call->operand[1];
     SYN_TRY(cli_run_check(folder, CLI_WEIGHTS, false));
     SYN_TRY(syn_data_open(data, input, NULL));
@@ -132,7 +123,7 @@ static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
     if (status == SYN_OK)
         status = cli_session_load(s, weights, cli_get(call, "device"), 128, SYN_FLOAT);
     if (status == SYN_OK) status = check_input(s, *data, input);
-    if (status == SYN_OK) status = predict(s, *data, passes_of(call), out);
+    if (status == SYN_OK) status = predict(s, *data, passes, out);
     free(weights);
     free(out);
     return status;
@@ -141,10 +132,10 @@ static syn_status run(cli_session *s, syn_data **data, const cli_call *call) {
 int cli_predict(const cli_call *call) {
     cli_session s = { 0 };
     syn_data *data = NULL;
-    if (passes_of(call) < 0)
-        return cli_usage(call, "--mc expects a number of passes from 1 to 1000000, got '%s'",
-                         cli_get(call, "mc"));
-    int code = run(&s, &data, call) == SYN_OK ? CLI_OK : cli_fail();
+    long passes;
+    int code = cli_whole(call, "mc", 0, 1, 1000000, &passes);
+    if (code != CLI_OK) return code;
+    code = run(&s, &data, call, (int)passes) == SYN_OK ? CLI_OK : cli_fail();
     cli_session_close(&s);
     syn_data_destroy(data);
     return code;

@@ -129,13 +129,11 @@ static syn_status show(view *v, const cli_call *call, int rows) {
 }
 
 int cli_schedule(const cli_call *call) {
-    const char *given = cli_get(call, "rows");
-    char *end = NULL;
-    long rows = given ? strtol(given, &end, 10) : 20;
-    if (given && (*end || !*given || rows < 2 || rows > INT_MAX))
-        return cli_usage(call, "--rows is '%s', expected a whole number of at least 2", given);
+    long rows;
     view v = { .momentum = false };
-    int code = show(&v, call, (int)rows) == SYN_OK ? CLI_OK : cli_fail();
+    int code = cli_whole(call, "rows", 20, 2, INT_MAX, &rows);
+    if (code != CLI_OK) return code;
+    code = show(&v, call, (int)rows) == SYN_OK ? CLI_OK : cli_fail();
     cli_experiment_free(&v.e);
     return code;
 }

@@ -1,0 +1,53 @@
+/* The table of benches, and what they share. */
+#include "bench.h"
+
+#include <stdlib.h>
+
+#define COMMON                                                                                     \
+    { "json", NULL, "an object a line" }, CLI_DEVICE_FLAG, { NULL, NULL, NULL }
+
+static const cli_flag step_flags[] = {
+    { "net", "NET", "mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100" },
+    { "optimizer", "NAME", "momentum, adam or sgd; without both, the three standard cases" },
+    { "batch", "N", "rows of a step; default: 128" },
+    { "seconds", "S", "of a measurement; default: 2" },
+    { "launches", NULL, "every launch of a step by itself" },
+    COMMON
+};
+static const cli_flag optim_flags[] = { { "optimizer", "NAME", "one; default: all" },
+                                        { "weights", "N", "about so many; default: 1e7" },
+                                        { "seconds", "S",
+                                          "of a measurement, two an optimizer; default: 1" },
+                                        COMMON };
+static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their name" },
+                                      { "rows", "N", "of 1024 columns; default: 128, then 4096" },
+                                      { "seconds", "S", "of a measurement; default: 0.5" },
+                                      COMMON };
+
+const cli_command cli_benches[] = {
+    { "bench step", "", 0, 0,
+      "milliseconds of a training step, samples a second, share of the multiply-add floor", NULL,
+      step_flags, bench_step },
+    { "bench optim", "", 0, 0,
+      "the update of every optimizer beside a stream kernel of the same reads and writes",
+      "The last column is what clipping by global norm adds to the whole update.", optim_flags,
+      bench_optim },
+    { "bench ops", "", 0, 0,
+      "every map, normalisation and dropout, both ways, beside a stream kernel of the same bytes",
+      NULL, ops_flags, bench_ops },
+    { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL }
+};
+
+syn_status bench_context(const cli_call *call, syn_ctx **ctx) {
+    return syn_ctx_create(ctx, &(syn_ctx_opts){ .device = cli_get(call, "device") });
+}
+
+static int compare_doubles(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *v, int n) {
+    qsort(v, (size_t)n, sizeof *v, compare_doubles);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
