@@ -11,7 +11,6 @@ static const cli_flag step_flags[] = {
     { "optimizer", "NAME", "momentum, adam or sgd; without both, the three standard cases" },
     { "batch", "N", "rows of a step; default: 128" },
     { "seconds", "S", "of a measurement; default: 2" },
-    { "launches", NULL, "every launch of a step by itself" },
     COMMON
 };
 static const cli_flag optim_flags[] = { { "optimizer", "NAME", "one; default: all" },

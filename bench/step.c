@@ -1,7 +1,7 @@
 /* Times training steps: milliseconds a step, samples a second, and the share of the multiply-add
  * floor, which is the time the step's multiply-adds would take at the rate the device reaches with
- * independent chains of them in registers, measured in the same process. Or, with --launches, every
- * launch of a step by itself. bench/compare.py sets the figures beside PyTorch's.
+ * independent chains of them in registers, measured in the same process. bench/compare.py sets the
+ * figures beside PyTorch's.
  *
  * The data set (8192 random rows of 784 floats) lies on the device, and batches go the way syn_fit
  * sends them. A step's time is the median over blocks of steps. */
@@ -20,7 +20,7 @@ typedef struct options {
     const char *net, *optimizer; /* NULL: the standard cases */
     int batch;
     double seconds;
-    bool json, launches;
+    bool json;
 } options;
 
 typedef struct net_row {
@@ -49,82 +49,10 @@ typedef struct bench {
     syn_data *data;
     syn_source *source;
     syn_list *list;
+    syn_peak *peak;
     double multiply_adds; /* of a step */
     int epoch_steps, epoch_step;
 } bench;
-
-/* ---- the floor ---- */
-
-/* Twelve chains hide the latency of two units and leave registers free on every device. */
-static const char peak_text[] =
-    "#define V2(t, n) t##n\n#define V1(t, n) V2(t, n)\n"
-    "#if VEC == 1\n#define realv float\n#else\n#define realv V1(float, VEC)\n#endif\n"
-    "#define ALL(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11)\n"
-    "#define START(i) realv a##i = (realv)(s + i);\n"
-    "#define STEP(i) a##i = fma(a##i, m, b);\n"
-    "#define SUM(i) b += a##i;\n"
-    "__kernel void peak(__global float *out, const int n, const float s) {\n"
-    "    realv m = (realv)(s * .5f), b = (realv)(s * .25f);\n"
-    "    ALL(START)\n"
-    "    for (int i = 0; i < n; i++) { ALL(STEP) }\n"
-    "    ALL(SUM)\n"
-    "#if VEC == 1\n    out[get_global_id(0)] = b;\n"
-    "#else\n    V1(vstore, VEC)(b, get_global_id(0), out);\n#endif\n"
-    "}\n";
-
-/* Multiply-adds a second: the best of some runs, for others may use the device meanwhile. */
-static syn_status run_peak(syn_ctx *ctx, syn_kernel *kernel, double a_pass, const size_t *global,
-                           const size_t *local, double *best) {
-    int n = 1000;
-    for (int run = 0; run < 12; run++) {
-        double start = syn_seconds();
-        SYN_TRY(syn_kernel_value(kernel, 1, &n, sizeof n));
-        SYN_TRY(syn_kernel_run(kernel, 1, global, local));
-        SYN_TRY(syn_ctx_finish(ctx));
-        double seconds = syn_seconds() - start;
-        if (seconds < .01 && n < 1 << 28) { /* too short to tell */
-            n *= 4;
-            run = -1;
-        } else if (run > 0) {
-            *best = fmax(*best, a_pass * n / seconds);
-        }
-    }
-    return SYN_OK;
-}
-
-static syn_status measure_width(syn_ctx *ctx, int width, bool cpu, double *best) {
-    size_t local[1] = { cpu ? 1 : 256 };
-    const int units = syn_ctx_profile_of(ctx)->compute_units;
-    size_t global[1] = { (size_t)units * (cpu ? 4 : 16) * local[0] };
-    float s = .5f;
-    syn_buffer *out;
-    syn_program *program = NULL;
-    syn_kernel *kernel = NULL;
-    SYN_TRY(syn_buffer_create(&out, ctx, (int64_t)global[0] * width * 4, "the peak's results"));
-    char *text = syn_format("#define VEC %d\n%s", width, peak_text);
-    syn_status status = text ? syn_program_build(&program, ctx, text, "-cl-std=CL1.2")
-                             : syn_no_memory(sizeof peak_text);
-    if (status == SYN_OK) status = syn_kernel_create(&kernel, program, "peak");
-    if (status == SYN_OK) status = syn_kernel_buffer(kernel, 0, out);
-    if (status == SYN_OK) status = syn_kernel_value(kernel, 2, &s, sizeof s);
-    if (status == SYN_OK)
-        status = run_peak(ctx, kernel, 12.0 * width * (double)global[0], global, local, best);
-    free(text);
-    syn_kernel_destroy(kernel);
-    syn_program_destroy(program);
-    syn_buffer_destroy(out);
-    return status;
-}
-
-/* Of the vector widths that are fastest somewhere. */
-static syn_status measure_peak(syn_ctx *ctx, double *best) {
-    static const int widths[] = { 1, 4, 8, 16 };
-    syn_device_info device;
-    syn_ctx_device(ctx, &device);
-    for (size_t i = 0; i < SYN_COUNT(widths); i++)
-        SYN_TRY(measure_width(ctx, widths[i], device.cpu, best));
-    return SYN_OK;
-}
 
 /* ---- what is timed ---- */
 
@@ -210,106 +138,24 @@ static syn_status measure_step(bench *b, double limit, double *step, double *mea
     return SYN_OK;
 }
 
-/* ---- launch by launch ---- */
-
-/* "cpu gemm_tile 128 x 300 x 784 ta" (m, n, k of the whole product), "map elu mask", "colsum". */
-static void name_item(const bench *b, const syn_item *item, char *what, size_t size) {
-    const syn_graph *g = b->list->graph;
-    const syn_node *n = item->node >= 0 ? &g->node[item->node] : NULL;
-    if (n && n->op == &syn_op_gemm) {
-        bool batched = g->value[n->out[0]].batched;
-        int64_t rows = b->list->rows, cols = syn_value_cols(g, n->out[0]);
-        int64_t m = batched ? rows : syn_value_cols(g, n->in[0]);
-        int64_t k = n->i[0] ? rows : syn_value_cols(g, n->in[0]);
-        const char *entry = item->call.entry ? item->call.entry : "library";
-        snprintf(what, size, "%s %s %lld x %lld x %lld%s%s", item->provider, entry, (long long)m,
-                 (long long)cols, (long long)k, n->i[0] ? " ta" : "", n->i[1] ? " tb" : "");
-        return;
-    }
-    size_t at = (size_t)snprintf(what, size, "%s", item->call.entry ? item->call.entry : "?");
-    for (int i = 0; n && n->prog && i < n->prog->n_ins && at < size; i++)
-        at += (size_t)snprintf(what + at, size - at, " %s%s", n->prog->ins[i].fn->row.name,
-                               n->prog->ins[i].form ? "'" : "");
-}
-
-static const char *layer_of(const bench *b, const syn_item *item) {
-    int layer = item->node >= 0 ? b->list->graph->node[item->node].layer : -1;
-    return layer >= 0 ? b->net->layer[layer].name : "";
-}
-
-/* A launch alone, many times, on the values it meets in a step: those before it run first, and it
- * is repeated a few times only between them, for a launch may work in place. */
-static syn_status time_item(bench *b, syn_item *items, int at, double *seconds) {
-    enum { TURNS = 25, REPEATS = 12 };
-    double turn[TURNS], ignored;
-    for (int t = 0; t < TURNS; t++) {
-        if (t == 0) SYN_TRY(run_steps(b, 1, &ignored));
-        if (items == b->list->item && at < b->list->n_nodes_items) {
-            SYN_TRY(syn_source_feed(b->source, b->list));
-            SYN_TRY(syn_list_run(b->list, b->ctx, 0, at));
-        }
-        SYN_TRY(syn_item_run(&items[at], b->list, b->ctx));
-        SYN_TRY(syn_ctx_finish(b->ctx));
-        double start = syn_seconds();
-        for (int i = 0; i < REPEATS; i++) SYN_TRY(syn_item_run(&items[at], b->list, b->ctx));
-        SYN_TRY(syn_ctx_finish(b->ctx));
-        turn[t] = (syn_seconds() - start) / REPEATS;
-    }
-    *seconds = bench_median(turn, TURNS);
-    b->epoch_step = b->epoch_steps; /* the cursor may have moved */
-    return SYN_OK;
-}
-
-static syn_status print_item(bench *b, syn_item *items, int at, double peak, double *sum) {
-    char what[128];
-    double seconds;
-    SYN_TRY(time_item(b, items, at, &seconds));
-    name_item(b, &items[at], what, sizeof what);
-    double rate = items[at].call.flops / seconds;
-    const syn_node *n = items[at].node < 0 ? NULL : &b->list->graph->node[items[at].node];
-    const char *way = !n ? "=" : n->backward ? "<" : ">";
-    printf("%s %-52s %-14s %10.1f %10.1f %7.1f %8.1f\n", way, what, layer_of(b, &items[at]),
-           seconds * 1e6, rate / 1e9, rate / peak * 50, items[at].call.bytes / seconds / 1e9);
-    *sum += seconds;
-    return SYN_OK;
-}
-
-static syn_status print_launches(bench *b, double seconds, double peak) {
-    double step, mean, sum = 0;
-    SYN_TRY(measure_step(b, seconds, &step, &mean));
-    printf("  %-52s %-14s %10s %10s %7s %8s\n", "launch", "layer", "us", "GFLOP/s", "% peak",
-           "GB/s");
-    for (int i = 0; i < b->source->n_feeds; i++)
-        for (int k = 0; k < b->source->feed[i].n && b->source->feed[i].list == b->list; k++)
-            SYN_TRY(print_item(b, b->source->feed[i].item, k, peak, &sum));
-    for (int i = 0; i < b->list->n_items; i++)
-        if (syn_plan_item_in_step(b->plan, i - b->list->n_nodes_items))
-            SYN_TRY(print_item(b, b->list->item, i, peak, &sum));
-    printf("  sum of launches %.1f us; a whole step %.1f us\n", sum * 1e6, step * 1e6);
-    return SYN_OK;
-}
-
 /* ---- the command ---- */
 
 static syn_status run_case(bench *b, const options *o, const net_row *row, const char *optimizer) {
     char name[64];
-    double peak = 0, step, mean;
+    double step, mean;
+    syn_ceilings c;
     snprintf(name, sizeof name, "%s/%s", row->name, optimizer);
     SYN_TRY(open_case(b, row, optimizer, o->batch));
-    SYN_TRY(measure_peak(b->ctx, &peak));
-    if (o->launches) {
-        printf("%s, %d rows, peak %.1f GFLOP/s\n", name, o->batch, peak * 2 / 1e9);
-        return print_launches(b, o->seconds, peak);
-    }
+    SYN_TRY(syn_peak_measure(b->peak, &c));
     SYN_TRY(measure_step(b, o->seconds, &step, &mean));
-    SYN_TRY(measure_peak(b->ctx, &peak)); /* once more: the faster one is the floor */
-    double share = b->multiply_adds / peak / step;
+    SYN_TRY(syn_peak_measure(b->peak, &c)); /* once more: the faster one is the floor */
+    double share = 2 * b->multiply_adds / c.flops / step;
     const char *form =
         o->json
             ? "{\"name\": \"%s\", \"ms\": %.6g, \"mean_ms\": %.6g, \"samples_per_second\": %.6g, "
               "\"share_of_floor\": %.4g, \"peak_gflops\": %.5g, \"batch\": %d}\n"
             : "%-22s %9.3f %9.3f %12.0f %9.3f %9.1f %7d\n";
-    printf(form, name, step * 1e3, mean * 1e3, o->batch / step, share, peak * 2 / 1e9, o->batch);
+    printf(form, name, step * 1e3, mean * 1e3, o->batch / step, share, c.flops / 1e9, o->batch);
     fflush(stdout);
     return SYN_OK;
 }
@@ -321,10 +167,11 @@ static const net_row *find_net(const char *name) {
 }
 
 static syn_status run(bench *b, const options *o, const float *x, const int32_t *y) {
+    SYN_TRY(syn_peak_open(&b->peak, b->ctx));
     const syn_array rows = { x, SYN_F32, SYN_SHAPE(ROWS, FEATURES) };
     const syn_array labels = { y, SYN_I32, SYN_SHAPE(ROWS) };
     SYN_TRY(syn_data_from_arrays(&b->data, &rows, &labels));
-    if (!o->json && !o->launches)
+    if (!o->json)
         printf("%-22s %9s %9s %12s %9s %9s %7s\n", "network/optimizer", "median ms", "mean ms",
                "samples/s", "of floor", "GFLOP/s", "batch");
     for (size_t i = 0; i < SYN_COUNT(standard); i++) {
@@ -344,7 +191,6 @@ static int options_of(const cli_call *call, options *o) {
     o->net = cli_get(call, "net");
     o->optimizer = cli_get(call, "optimizer");
     o->json = cli_get(call, "json") != NULL;
-    o->launches = cli_get(call, "launches") != NULL;
     int code = cli_whole(call, "batch", 128, 1, ROWS, &batch);
     o->batch = (int)batch;
     if (code == CLI_OK) code = cli_real(call, "seconds", 2, 1e-3, 3600, &o->seconds);
@@ -378,6 +224,7 @@ int bench_step(const cli_call *call) {
     if (status == SYN_OK) status = bench_context(call, &b.ctx);
     if (status == SYN_OK) status = run(&b, &o, x, y);
     close_case(&b);
+    syn_peak_close(b.peak);
     syn_data_destroy(b.data);
     syn_ctx_destroy(b.ctx);
     free(x);
