@@ -1,4 +1,4 @@
-/* Option rows: reading, ranges, nearest names, round trips; and the tables themselves. */
+/* Option rows: reading, ranges, nearest names, round trips. */
 #include "base/options_json.h"
 #include "layer/init.h"
 #include "layer/layer.h"
@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syncline/syncline.h>
-
-static const syn_table *(*const tables[])(void) = { syn_layers, syn_optims, syn_schedules,
-                                                    syn_inits };
 
 static const syn_def *row(const syn_table *table, const char *name) {
     const syn_def *def = syn_table_find(table, name);
@@ -303,60 +300,6 @@ START_TEST(written_is_read_back) {
 }
 END_TEST
 
-/* Every row of every table: resolves under both presets, and a resolved struct survives writing. */
-static void resolve_and_return(const syn_def *def, syn_preset preset) {
-    char opts[1024] = { 0 }, again[1024] = { 0 };
-    ck_assert_uint_le(def->size, sizeof opts);
-    ck_assert_int_eq(syn_options_resolve(def, opts, preset, NULL), SYN_OK);
-    json_t *j = syn_options_write(def, opts);
-    ck_assert_msg(syn_options_read(def, again, j, NULL, NULL) == SYN_OK, "%s", syn_error_text());
-    ck_assert_int_eq(syn_options_resolve(def, again, SYN_KERAS, NULL), SYN_OK);
-    ck_assert_msg(!memcmp(opts, again, def->size), "%s", def->name);
-    json_decref(j);
-}
-
-START_TEST(all_rows_resolve_and_return) {
-    for (size_t i = 0; i < SYN_COUNT(tables); i++)
-        for (int k = 0; k < tables[i]()->n; k++) {
-            resolve_and_return(tables[i]()->row[k], SYN_KERAS);
-            resolve_and_return(tables[i]()->row[k], SYN_TORCH);
-        }
-}
-END_TEST
-
-static void check_option(const syn_def *def, const syn_option *o) {
-    ck_assert_msg(o->doc && *o->doc, "%s.%s has no meaning", def->name, o->name);
-    ck_assert_msg(strcmp(o->name, "preset"), "%s.%s is taken", def->name, o->name);
-    if (o->kind == SYN_OPTION_CHOICE) {
-        for (int p = 0; p < 2; p++)
-            ck_assert_msg(o->def[p] >= 1 && o->def[p] <= syn_choice_count(o), "%s.%s", def->name,
-                          o->name);
-    } else if (o->kind == SYN_OPTION_INT) {
-        /* a resolved 0 could not be told from "not given" */
-        for (int p = 0; p < 2; p++)
-            ck_assert_msg(o->def[p] == 0 || o->lo > 0, "%s.%s: make it a REAL", def->name, o->name);
-        ck_assert_msg(o->lo > INT_MIN && o->hi <= INT_MAX, "%s.%s", def->name, o->name);
-    }
-    if (o->kind == SYN_OPTION_INT || o->kind == SYN_OPTION_REAL)
-        for (int p = 0; p < 2; p++)
-            ck_assert_msg(o->def[p] == 0 || (o->def[p] >= o->lo && o->def[p] <= o->hi), "%s.%s",
-                          def->name, o->name);
-    for (int p = 0; p < 2; p++)
-        ck_assert_msg(!o->text_def[p] || syn_table_find(o->table(), o->text_def[p]), "%s.%s: %s",
-                      def->name, o->name, syn_error_text());
-}
-
-START_TEST(the_tables_hold_together) {
-    for (size_t i = 0; i < SYN_COUNT(tables); i++)
-        for (int k = 0; k < tables[i]()->n; k++) {
-            const syn_def *def = tables[i]()->row[k];
-            if (tables[i] != syn_layers) ck_assert_uint_le(def->size, SYN_SPEC_BYTES);
-            ck_assert_msg(*def->doc, "%s has no meaning", def->name);
-            for (int o = 0; o < def->n_options; o++) check_option(def, &def->option[o]);
-        }
-}
-END_TEST
-
 static void locate(const json_t *value, void *user, char *buf, size_t size) {
     snprintf(buf, size, "%s:%s%s: ", (const char *)user, syn_locating_key() ? "key of " : "",
              json_is_number(value) ? "number" : "other");
@@ -401,8 +344,6 @@ int main(void) {
     tcase_add_test(t, nearest_names);
     tcase_add_test(t, zero_survives);
     tcase_add_test(t, written_is_read_back);
-    tcase_add_test(t, all_rows_resolve_and_return);
-    tcase_add_test(t, the_tables_hold_together);
     tcase_add_test(t, errors_say_where);
     tcase_add_test(t, numbers_read_back);
     suite_add_tcase(s, t);

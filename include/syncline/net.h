@@ -86,7 +86,8 @@ static inline syn_tensor syn_rrelu(syn_tensor x, const syn_rrelu_opts *opts) {
 }
 /* The largest of each `pieces` neighbours; n units of k pieces come from a dense layer of k n. */
 static inline syn_tensor syn_maxout(syn_tensor x, int pieces) {
-    return syn_layer(x.net, "maxout", &x, 1, &(syn_maxout_opts){ .pieces = pieces });
+    syn_maxout_opts o = { .pieces = pieces };
+    return syn_layer(x.net, "maxout", &x, 1, &o);
 }
 static inline syn_tensor syn_add(const syn_tensor *x, int n) {
     return syn_layer(x[0].net, "add", x, n, NULL);
