@@ -29,7 +29,10 @@ syn_status syn_buffer_create(syn_buffer **b, syn_ctx *ctx, int64_t bytes, const 
 syn_status syn_buffer_sub(syn_buffer **b, syn_buffer *parent, int64_t offset, int64_t bytes);
 /* Over a caller's cl_mem, retained. A misaligned offset is an error here; callers copy then. */
 syn_status syn_buffer_wrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset, int64_t bytes);
+/* The same for a *b that may be there already: it lets go of what it held. cl_mem NULL: of that alone. */
+syn_status syn_buffer_rewrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset, int64_t bytes);
 void syn_buffer_destroy(syn_buffer *b);
+bool syn_buffer_owned(const syn_buffer *b); /* made by syn_buffer_create */
 int64_t syn_buffer_bytes(const syn_buffer *b);
 
 /* On the compute queue, in order. wait: returns when done; else the host memory must stay as it is
@@ -54,6 +57,17 @@ void syn_event_release(syn_event *event);
 void syn_event_take(syn_event *event, void *cl_event_out);
 syn_status syn_ctx_flush(syn_ctx *ctx);
 syn_status syn_ctx_finish(syn_ctx *ctx);
+
+/* What a steady loop does not do, counted in this process, for tests. */
+typedef enum syn_counted {
+    SYN_COUNT_ARGS,        /* kernel arguments set */
+    SYN_COUNT_BUFFERS,     /* buffers and sub-buffers made */
+    SYN_COUNT_KERNELS,     /* kernels and programs made */
+    SYN_COUNT_WAITS,       /* the host waited for a whole queue or a transfer */
+    SYN_COUNT_EVENT_WAITS, /* the host waited for an event: back-pressure */
+    SYN_COUNTS
+} syn_counted;
+void syn_device_counts(int64_t count[SYN_COUNTS]);
 
 /* Programs: text after assembly (plan/program.c). Kernels keep their program alive. */
 syn_status syn_program_build(syn_program **p, syn_ctx *ctx, const char *text, const char *options);

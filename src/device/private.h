@@ -44,9 +44,7 @@ struct syn_buffer {
     bool counted; /* in ctx->bytes */
 };
 
-struct syn_event {
-    cl_event event;
-};
+void syn_count(syn_counted what);
 
 /* "clEnqueueNDRangeKernel: CL_OUT_OF_RESOURCES (-5) on NAME" */
 syn_status syn_cl_fail(const syn_ctx *ctx, cl_int error, const char *call);

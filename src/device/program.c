@@ -77,6 +77,7 @@ static syn_status build_failed(syn_ctx *ctx, cl_program program, const char *sou
 syn_status syn_program_build(syn_program **p, syn_ctx *ctx, const char *text, const char *options) {
     cl_int error;
     *p = NULL;
+    syn_count(SYN_COUNT_KERNELS);
     cl_program program = clCreateProgramWithSource(ctx->context, 1, &text, NULL, &error);
     SYN_CL(ctx, "clCreateProgramWithSource", error);
     error = clBuildProgram(program, 1, &ctx->device, options, NULL, NULL);
@@ -105,6 +106,7 @@ void syn_program_destroy(syn_program *p) {
 syn_status syn_kernel_create(syn_kernel **k, syn_program *p, const char *name) {
     cl_int error;
     *k = NULL;
+    syn_count(SYN_COUNT_KERNELS);
     cl_kernel kernel = clCreateKernel(p->program, name, &error);
     if (error != CL_SUCCESS)
         return syn_fail_in(syn_cl_fail(p->ctx, error, "clCreateKernel"), "kernel %s", name);
@@ -128,6 +130,7 @@ void syn_kernel_destroy(syn_kernel *k) {
 }
 
 syn_status syn_kernel_value(syn_kernel *k, int index, const void *value, size_t size) {
+    syn_count(SYN_COUNT_ARGS);
     cl_int error = clSetKernelArg(k->kernel, (cl_uint)index, size, value);
     if (error == CL_SUCCESS) return SYN_OK;
     return syn_fail_in(syn_cl_fail(k->ctx, error, "clSetKernelArg"), "%s, argument %d", k->name, index);

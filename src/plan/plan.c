@@ -255,7 +255,10 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
 void syn_plan_destroy(syn_plan *plan) {
     if (!plan) return;
     (void)syn_ctx_finish(plan->ctx);
-    syn_source_close(plan->direct);
+    for (int i = 0; i < plan->n_sources; i++) syn_source_close(plan->source[i]);
+    free(plan->source);
+    free(plan->host_labels);
+    for (size_t i = 0; i < SYN_COUNT(plan->lent); i++) syn_buffer_destroy(plan->lent[i]);
     for (int i = 0; i < plan->n_lists; i++) {
         syn_list_free(plan->list[i]);
         free(plan->list[i]);

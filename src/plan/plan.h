@@ -68,7 +68,11 @@ struct syn_plan {
     int64_t step;             /* optimizer steps enqueued */
     int64_t table_block;      /* block of the scalar table that is on the device, -1: none */
     void *table[2];           /* host halves of the table */
-    syn_source *direct;       /* for syn_step and its kin */
+    syn_source **source;      /* of syn_step and its kin, one for each form of batches */
+    int n_sources, cap_sources;
+    syn_source *direct;       /* the one of them last used from host memory */
+    int32_t *host_labels;     /* a batch of labels, as the device takes them */
+    syn_buffer *lent[3];      /* x, y and results in a caller's memory, while a call lasts */
     syn_list *last;           /* training list run last, for reading by name */
     bool standardise;         /* the state did when the plan was made */
     bool overrun;             /* an evaluation or prediction has used the arena since */

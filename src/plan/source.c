@@ -116,17 +116,28 @@ syn_status syn_source_open(syn_source **out, syn_plan *plan, const syn_data *dat
     return status;
 }
 
-syn_status syn_source_over(syn_source **out, syn_plan *plan, syn_buffer *x, syn_type x_type,
-                           syn_buffer *y, syn_type y_type) {
-    syn_status status = make(out, plan, x_type, y_type, y != NULL);
-    if (status != SYN_OK) {
-        syn_buffer_destroy(x);
-        syn_buffer_destroy(y);
-        return status;
+syn_status syn_plan_source(syn_source **out, syn_plan *plan, syn_type x_type, syn_type y_type,
+                           bool has_y, bool borrowed) {
+    for (int i = 0; i < plan->n_sources; i++) {
+        syn_source *s = plan->source[i];
+        if (s->borrowed != borrowed || s->stored.has_y != has_y || s->given_x != x_type ||
+            (has_y && s->given_y != y_type))
+            continue;
+        *out = s;
+        return SYN_OK;
     }
-    (*out)->borrowed = true;
-    (*out)->slot[0].x = x;
-    (*out)->slot[0].y = y;
+    *out = NULL;
+    if (!syn_grow(&plan->source, &plan->cap_sources, plan->n_sources + 1, sizeof *plan->source))
+        return syn_no_memory(sizeof *plan->source);
+    if (borrowed) {
+        SYN_TRY(make(out, plan, x_type, y_type, has_y));
+        (*out)->borrowed = true;
+    } else {
+        SYN_TRY(syn_source_direct(out, plan, x_type, y_type, has_y));
+    }
+    (*out)->given_x = x_type;
+    (*out)->given_y = y_type;
+    plan->source[plan->n_sources++] = *out;
     return SYN_OK;
 }
 
@@ -236,9 +247,26 @@ static syn_status run_feed(syn_source *s, const syn_list *list, int slot) {
     return SYN_OK;
 }
 
-syn_status syn_source_feed_again(syn_source *s, const syn_list *list) { return run_feed(s, list, s->next ^ 1); }
+syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *x, syn_buffer *y) {
+    syn_feed_launch *f = find_feed(s, list, 0);
+    s->slot[0].x = x;
+    s->slot[0].y = y;
+    syn_status status = f ? SYN_OK : syn_source_prepare(s, list);
+    for (int i = 0; f && i < f->n; i++) /* bound to what was lent before */
+        for (int k = 0; status == SYN_OK && k < f->item[i].call.n_args; k++) {
+            const syn_arg *a = &f->item[i].call.arg[k];
+            if (a->kind != SYN_ARG_BLOCK || (a->value != SYN_BLOCK_X && a->value != SYN_BLOCK_Y))
+                continue;
+            status = syn_kernel_buffer(f->item[i].kernel, k, a->value == SYN_BLOCK_X ? x : y);
+        }
+    if (status == SYN_OK) status = run_feed(s, list, 0);
+    s->slot[0].x = s->slot[0].y = NULL;
+    return status;
+}
 
-syn_status syn_source_feed_over(syn_source *s, const syn_list *list) { return run_feed(s, list, 0); }
+syn_status syn_source_feed_again(syn_source *s, const syn_list *list) {
+    return run_feed(s, list, s->next ^ 1);
+}
 
 /* Host memory of the next slot, once its last transfer has left it. */
 static syn_status take_slot(syn_source *s, int *index) {

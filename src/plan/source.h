@@ -35,7 +35,8 @@ typedef struct syn_source {
     syn_stored stored;
     const syn_data *data;  /* NULL: batches of the caller */
     bool resident;
-    bool borrowed;         /* slot 0 holds a caller's device buffers, for one batch */
+    bool borrowed;         /* batches lie in a caller's device buffers */
+    syn_type given_x, given_y; /* of batches, as the caller has them */
     syn_buffer *x, *y, *perm; /* resident */
     int32_t *host_perm;
     syn_slot slot[2];      /* streamed */
@@ -50,9 +51,10 @@ typedef struct syn_source {
 syn_status syn_source_open(syn_source **s, syn_plan *plan, const syn_data *data);
 /* For batches in the caller's memory, of these types. */
 syn_status syn_source_direct(syn_source **s, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y);
-/* Over a caller's device buffers: one batch. Takes the buffers, also when it fails; y may be NULL. */
-syn_status syn_source_over(syn_source **s, syn_plan *plan, syn_buffer *x, syn_type x_type, syn_buffer *y,
-                           syn_type y_type);
+/* The plan's own source for batches of these types: made once, closed with the plan. borrowed: they lie in a
+ * caller's device buffers. */
+syn_status syn_plan_source(syn_source **s, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y,
+                           bool borrowed);
 void syn_source_close(syn_source *s);
 
 /* Feeds of this list from every slot: made before the first step. */
@@ -64,7 +66,8 @@ syn_status syn_source_order(syn_source *s, const int32_t *perm);
 syn_status syn_source_feed(syn_source *s, const syn_list *list);
 /* The same for a batch in the caller's memory. */
 syn_status syn_source_feed_again(syn_source *s, const syn_list *list); /* the caller's last batch */
-syn_status syn_source_feed_over(syn_source *s, const syn_list *list);
+/* Feeds from a caller's device buffers; y may be NULL. The source forgets them. */
+syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *x, syn_buffer *y);
 syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *x, const void *y);
 
 #endif

@@ -137,15 +137,6 @@ static syn_status check_labels(const syn_plan *plan, const syn_array *y, int32_t
     return SYN_OK;
 }
 
-static syn_status open_direct(syn_plan *plan, syn_type x, syn_type y, bool has_y) {
-    syn_source *s = plan->direct;
-    if (s && s->stored.has_y == has_y && s->stored.x_type == x && (!has_y || s->stored.y_type == y))
-        return SYN_OK;
-    syn_source_close(s);
-    plan->direct = NULL;
-    return syn_source_direct(&plan->direct, plan, x, y, has_y);
-}
-
 static syn_status feed(syn_plan *plan, syn_mode mode, const syn_array *x, const syn_array *y,
                        syn_list **list) {
     SYN_TRY(check_rows(plan, x, plan->x_count, "x"));
@@ -153,8 +144,6 @@ static syn_status feed(syn_plan *plan, syn_mode mode, const syn_array *x, const 
     if (x->type == SYN_F64 && !syn_ctx_profile_of(plan->ctx)->fp64)
         return syn_fail(SYN_E_ARGUMENT, "x is f64, and the device has no fp64; pass f32");
     const void *target = NULL;
-    int32_t *labels = NULL;
-    syn_status status = SYN_OK;
     if (mode != SYN_MODE_INFER) {
         if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
         SYN_TRY(check_rows(plan, y, plan->y_count, "y"));
@@ -162,18 +151,19 @@ static syn_status feed(syn_plan *plan, syn_mode mode, const syn_array *x, const 
             return syn_fail(SYN_E_SHAPE, "x has %d rows, y %lld", rows, (long long)y->shape.dim[0]);
         target = y->data;
         if (plan->labels) {
-            labels = malloc((size_t)rows * sizeof *labels);
-            status = labels ? check_labels(plan, y, labels) : syn_no_memory((size_t)rows * 4);
-            target = labels;
+            if (!plan->host_labels)
+                plan->host_labels = malloc((size_t)plan->batch * sizeof *plan->host_labels);
+            if (!plan->host_labels)
+                return syn_no_memory((size_t)plan->batch * sizeof *plan->host_labels);
+            SYN_TRY(check_labels(plan, y, plan->host_labels));
+            target = plan->host_labels;
         }
     }
-    if (status == SYN_OK)
-        status = open_direct(plan, x->type, plan->labels ? SYN_I32 : y ? y->type : SYN_I32, target != NULL);
-    if (status == SYN_OK) status = syn_plan_list(plan, mode, rows, list);
-    if (status == SYN_OK) status = syn_source_prepare(plan->direct, *list);
-    if (status == SYN_OK) status = syn_source_feed_rows(plan->direct, *list, x->data, target);
-    free(labels);
-    return status;
+    SYN_TRY(syn_plan_source(&plan->direct, plan, x->type, plan->labels || !y ? SYN_I32 : y->type,
+                            target != NULL, false));
+    SYN_TRY(syn_plan_list(plan, mode, rows, list));
+    SYN_TRY(syn_source_prepare(plan->direct, *list));
+    return syn_source_feed_rows(plan->direct, *list, x->data, target);
 }
 
 /* The last batch's loss; checks the latch on the way. */
