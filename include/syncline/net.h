@@ -103,7 +103,8 @@ static inline syn_tensor syn_softmax_xent(syn_tensor logits) {
 static inline syn_tensor syn_mse(syn_tensor x) { return syn_layer(x.net, "mse", &x, 1, NULL); }
 static inline syn_tensor syn_mae(syn_tensor x) { return syn_layer(x.net, "mae", &x, 1, NULL); }
 static inline syn_tensor syn_huber(syn_tensor x, double delta) {
-    return syn_layer(x.net, "huber", &x, 1, &(syn_huber_opts){ .delta = delta });
+    syn_huber_opts o = { .delta = delta };
+    return syn_layer(x.net, "huber", &x, 1, &o);
 }
 static inline syn_tensor syn_binary_xent(syn_tensor logits) {
     return syn_layer(logits.net, "binary_cross_entropy", &logits, 1, NULL);
