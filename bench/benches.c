@@ -23,6 +23,10 @@ static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their 
                                       { "seconds", "S", "of a measurement; default: 0.5" },
                                       COMMON };
 
+static const cli_flag start_flags[] = { { "turns", "N", "starts with warm caches; default: 21" },
+                                        { "child", NULL, "be one of them: binary figures" },
+                                        COMMON };
+
 const cli_command cli_benches[] = {
     { "bench step", "", 0, 0,
       "milliseconds of a training step, samples a second, share of the multiply-add floor", NULL,
@@ -34,6 +38,9 @@ const cli_command cli_benches[] = {
     { "bench ops", "", 0, 0,
       "every map, normalisation and dropout, both ways, beside a stream kernel of the same bytes",
       NULL, ops_flags, bench_ops },
+    { "bench start", "", 0, 0,
+      "from a process's start to the end of its first step, with warm and with empty caches",
+      "MLP 784-300-100-10, batch 128, data in memory.", start_flags, bench_start },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL }
 };
 

@@ -167,18 +167,20 @@ static syn_status host_map(const syn_fn *fn, const double *attr, double x, doubl
     return syn_expr_eval(fn->row.derivative, var, n, dx);
 }
 
-static syn_status compare_map(bench *b, const syn_fn *fn, const double *attr, int x, int y, int dx,
-                              double *error) {
-    double in[ROWS * COLS], got_y[ROWS * COLS], got_dx[ROWS * COLS];
-    for (int i = 0; i < ROWS * COLS; i++) in[i] = (float)((i - ROWS * COLS / 2) * .0437);
-    SYN_TRY(syn_reals_write(b->l.value[x], b->dtype, 0, in, ROWS * COLS));
-    SYN_TRY(syn_list_run(&b->l, b->ctx, 0, b->l.n_items));
-    SYN_TRY(syn_reals_read(b->l.value[y], b->dtype, 0, got_y, ROWS * COLS));
-    SYN_TRY(syn_reals_read(b->l.value[dx], b->dtype, 0, got_dx, ROWS * COLS));
+typedef struct map_case {
+    const syn_fn *fn;
+    double attr[SYN_MAX_ATTRS];
+    int y, dx;
+} map_case;
+
+static syn_status compare_map(bench *b, const map_case *m, const double *in, double *error) {
+    double got_y[ROWS * COLS], got_dx[ROWS * COLS];
+    SYN_TRY(syn_reals_read(b->l.value[m->y], b->dtype, 0, got_y, ROWS * COLS));
+    SYN_TRY(syn_reals_read(b->l.value[m->dx], b->dtype, 0, got_dx, ROWS * COLS));
     *error = 0;
     for (int i = 0; i < ROWS * COLS; i++) {
         double want_y, want_dx;
-        SYN_TRY(host_map(fn, attr, in[i], &want_y, &want_dx));
+        SYN_TRY(host_map(m->fn, m->attr, in[i], &want_y, &want_dx));
         want_dx *= in[i]; /* dy is x itself */
         double e = fmax(fabs(got_y[i] - want_y) / fmax(1, fabs(want_y)),
                         fabs(got_dx[i] - want_dx) / fmax(1, fabs(want_dx)));
@@ -187,25 +189,46 @@ static syn_status compare_map(bench *b, const syn_fn *fn, const double *attr, in
     return SYN_OK;
 }
 
-syn_status syn_selftest_map(syn_ctx *ctx, const syn_fn *fn, syn_dtype dtype, double *error) {
+/* The function and its derivative, kept. */
+static syn_status add_map(bench *b, int x, map_case *m) {
+    bool need = true;
+    SYN_TRY(syn_fn_attributes(m->fn, NULL, 0, SYN_KERAS, m->attr, m->fn->row.name));
+    m->dx = -1;
+    m->y = x < 0 ? -1 : syn_map_apply(&b->g, m->fn, &x, 1, m->attr, 0);
+    if (m->y < 0) return syn_no_memory(64);
+    SYN_TRY(syn_op_map.grad(&b->g, b->g.n_nodes - 1, &x, &need, &m->dx));
+    if (m->dx < 0) return syn_no_memory(64);
+    b->g.value[m->y].keep = b->g.value[m->dx].keep = true;
+    return SYN_OK;
+}
+
+static syn_status run_maps(bench *b, int x, const map_case *m, int n, double *error) {
+    double in[ROWS * COLS];
+    for (int i = 0; i < ROWS * COLS; i++) in[i] = (float)((i - ROWS * COLS / 2) * .0437);
+    SYN_TRY(syn_graph_fuse(&b->g, &syn_op_map)); /* half as many kernels */
+    SYN_TRY(syn_list_emit(&b->l, b->ctx, &b->g, b->dtype, 1, true, false));
+    SYN_TRY(bench_bind(b, 0));
+    SYN_TRY(syn_reals_write(b->l.value[x], b->dtype, 0, in, ROWS * COLS));
+    SYN_TRY(syn_list_run(&b->l, b->ctx, 0, b->l.n_items));
+    for (int i = 0; i < n; i++) SYN_TRY(compare_map(b, &m[i], in, &error[i]));
+    return SYN_OK;
+}
+
+syn_status syn_selftest_maps(syn_ctx *ctx, const syn_fn *const *fn, int n, syn_dtype dtype, double *error) {
     bench b = { .ctx = ctx, .dtype = dtype };
+    map_case *m = calloc((size_t)n + 1, sizeof *m);
+    if (!m) return syn_no_memory((size_t)n * sizeof *m);
     syn_graph_init(&b.g);
     syn_kernels_init(&b.kernels, ctx, dtype);
-    double attr[SYN_MAX_ATTRS];
-    syn_status status = syn_fn_attributes(fn, NULL, 0, SYN_KERAS, attr, fn->row.name);
-    int x = add_value(&b, ROWS, COLS), dx = -1;
-    int y = x < 0 ? -1 : syn_map_apply(&b.g, fn, &x, 1, attr, 0);
-    if (y >= 0) {
-        bool need = true;
-        b.g.value[y].keep = true;
-        if (status == SYN_OK) status = syn_op_map.grad(&b.g, b.g.n_nodes - 1, &x, &need, &dx);
-        if (dx >= 0) b.g.value[dx].keep = true;
+    int x = add_value(&b, ROWS, COLS);
+    syn_status status = SYN_OK;
+    for (int i = 0; status == SYN_OK && i < n; i++) {
+        m[i].fn = fn[i];
+        status = add_map(&b, x, &m[i]);
     }
-    if (status == SYN_OK && (y < 0 || dx < 0)) status = syn_no_memory(64);
-    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true, false);
-    if (status == SYN_OK) status = bench_bind(&b, 0);
-    if (status == SYN_OK) status = compare_map(&b, fn, attr, x, y, dx, error);
+    if (status == SYN_OK) status = run_maps(&b, x, m, n, error);
     bench_free(&b);
+    free(m);
     return status;
 }
 

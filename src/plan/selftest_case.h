@@ -10,8 +10,9 @@ bool syn_selftest_uses(const syn_ctx *ctx, int provider);
 /* Relative error (norm of the difference / norm) of one product against plain loops in double; guard
  * bytes around C are looked at, and a write there gives an infinite error. */
 syn_status syn_selftest_gemm(syn_ctx *ctx, int provider, const syn_gemm *g, bool *taken, double *error);
-/* Largest error of y and dy/dx, relative where they exceed 1, against the expressions on the host. */
-syn_status syn_selftest_map(syn_ctx *ctx, const syn_fn *fn, syn_dtype dtype, double *error);
+/* Largest error of y and dy/dx, relative where they exceed 1, against the expressions on the host, of each of n
+ * functions. They are one program, for compiling is what a self-test waits for. */
+syn_status syn_selftest_maps(syn_ctx *ctx, const syn_fn *const *fn, int n, syn_dtype dtype, double *error);
 /* 0 when dropout keeps just the elements the host's Philox keeps. */
 syn_status syn_selftest_random(syn_ctx *ctx, syn_dtype dtype, double *error);
 
