@@ -227,7 +227,7 @@ void walk_layers(net_visit visit, void *user) {
 void walk_losses(net_visit visit, void *user) {
     for (int i = 0; i < syn_layers()->n; i++) {
         const syn_def *def = syn_layers()->row[i];
-        if (!syn_layer_row_of(def)->loss) continue;
+        if (!syn_layer_row_of(def)->loss || syn_layer_row_of(def)->sum) continue;
         char what[64];
         void *opts = guess_options(def);
         for (int k = 0; vary(def, opts, k, what, sizeof what); k++) {

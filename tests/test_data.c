@@ -141,7 +141,7 @@ START_TEST(test_idx_refused) {
     no_set(syn_data_open(&d, folder, NULL), &d, SYN_E_IO, "is not a file");
     no_set(syn_data_open(&d, NULL, NULL), &d, SYN_E_ARGUMENT, "needed");
     const char *x = PUT("x", "\0\0\x08\2\0\0\0\2\0\0\0\1ab"), *y = PUT("y", "\0\0\x08\1\0\0\0\1\1");
-    no_set(syn_data_open(&d, x, y), &d, SYN_E_SHAPE, "1; every row");
+    no_set(syn_data_open(&d, x, y), &d, SYN_E_SHAPE, "1 rows and the first input has 2; every row");
     y = PUT("y", "\0\0\x09\1\0\0\0\2\1\xff");
     no_set(syn_data_open(&d, x, y), &d, SYN_E_ARGUMENT, "row 1: label -1 is negative");
 }
@@ -284,7 +284,7 @@ START_TEST(test_arrays) {
     ck_assert(syn_data_has_y(d) && !syn_data_has_labels(d));
     syn_data_destroy(d);
     ay.shape = SYN_SHAPE(3);
-    no_set(syn_data_from_arrays(&d, &ax, &ay), &d, SYN_E_SHAPE, "4 rows and y has 3");
+    no_set(syn_data_from_arrays(&d, &ax, &ay), &d, SYN_E_SHAPE, "y has 3 rows and the first input has 4");
     ax.shape = SYN_SHAPE(0, 2);
     no_set(syn_data_from_arrays(&d, &ax, NULL), &d, SYN_E_SHAPE, "empty");
     ax.shape = SYN_SHAPE(4, -2);

@@ -115,7 +115,6 @@ typedef struct loss_run {
 /* False: the loss does not take so few columns. */
 static bool loss_emit(loss_run *r, syn_kernels *k, int cols, int n_rows) {
     syn_net *net;
-    int node;
     ok(syn_net_create(&net, 1));
     void *opts = guess_options(syn_table_find(syn_layers(), r->name));
     syn_tensor x = syn_input(net, SYN_SHAPE(cols)), loss = syn_layer(net, r->name, &x, 1, opts);
@@ -128,16 +127,16 @@ static bool loss_emit(loss_run *r, syn_kernels *k, int cols, int n_rows) {
     r->cols = cols;
     bench_open(&r->b, k);
     syn_graph *g = &r->b.g;
-    ok(syn_net_lower(net, &(syn_lower_opts){ .loss = loss.layer, .output = -1, .train = true }, g, &node));
-    r->mean = g->node[node].i[0];
-    r->x = bench_keep(&r->b, g->x);
-    r->target = bench_keep(&r->b, g->target);
+    ok(syn_net_lower(net, &(syn_lower_opts){ .loss = loss.layer, .train = true }, g));
+    r->mean = g->node[g->value[g->loss[0]].producer].i[0];
+    r->x = bench_keep(&r->b, g->x[0]);
+    r->target = bench_keep(&r->b, g->target[0]);
     bool *wanted = calloc((size_t)g->n_values, sizeof *wanted);
     wanted[r->x] = true;
-    ok(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
+    ok(syn_graph_grad(g, -1, wanted, &syn_map_grad_ops));
     free(wanted);
     r->dx = bench_keep(&r->b, g->value[r->x].grad);
-    bench_keep(&r->b, g->loss);
+    bench_keep(&r->b, g->loss[0]);
     bench_emit(&r->b, n_rows);
     syn_net_destroy(net);
     return true;
@@ -147,7 +146,7 @@ static double loss_value(loss_run *r, const double *x) {
     double row[8], sum = 0;
     bench_write(&r->b, r->x, x);
     bench_run(&r->b);
-    bench_read(&r->b, r->b.g.loss, row);
+    bench_read(&r->b, r->b.g.loss[0], row);
     for (int i = 0; i < r->b.l.rows; i++) sum += row[i];
     return r->mean ? sum / r->b.l.rows : sum;
 }
@@ -196,7 +195,8 @@ static void losses_in(syn_dtype dtype, double *all, const double *twin) {
     syn_kernels k;
     syn_kernels_init(&k, test_ctx(), dtype);
     for (int l = 0; l < syn_layers()->n; l++) {
-        if (!syn_layer_row_of(syn_layers()->row[l])->loss) continue;
+        const syn_layer_row *row = syn_layer_row_of(syn_layers()->row[l]);
+        if (!row->loss || row->sum) continue;
         int before = n;
         for (size_t s = 0; s < (test_small() ? 3 : SYN_COUNT(sizes)); s++)
             for (size_t i = 0; i < SYN_COUNT(rows); i++) {

@@ -52,7 +52,6 @@ static void print_is(const syn_graph *g, const char *want) {
 START_TEST(test_print) {
     syn_net *net;
     syn_graph g;
-    int node;
     bool wanted[32] = { false };
     ok(syn_net_create(&net, 1));
     syn_tensor x = syn_flatten(syn_input(net, SYN_SHAPE(3, 1)));
@@ -60,10 +59,10 @@ START_TEST(test_print) {
     x = syn_dense(x, &(syn_dense_opts){ .units = 2 });
     syn_tensor loss = syn_softmax_xent(x);
     syn_graph_init(&g);
-    ok(syn_net_lower(net, &(syn_lower_opts){ .loss = loss.layer, .output = -1, .train = true }, &g, &node));
+    ok(syn_net_lower(net, &(syn_lower_opts){ .loss = loss.layer, .train = true }, &g));
     ck_assert_int_le(g.n_values, 32);
     for (int v = 0; v < g.n_values; v++) wanted[v] = g.value[v].kind == SYN_VALUE_PARAM;
-    ok(syn_graph_grad(&g, node, wanted, &syn_map_grad_ops));
+    ok(syn_graph_grad(&g, -1, wanted, &syn_map_grad_ops));
     ok(syn_graph_prune(&g));
     print_is(&g, BEFORE);
     ok(syn_graph_fuse(&g, &syn_op_map));
@@ -137,7 +136,7 @@ static void random_graph(syn_graph *g, uint32_t seed) {
         for (int v = 0; v < INPUTS; v++)
             if (g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
     }
-    g->output = last;
+    g->output[g->n_outputs++] = last;
     ck_assert(!g->failed);
     ck_assert_int_le(g->n_values, MOST_VALUES);
     ok(syn_graph_prune(g));
@@ -215,7 +214,7 @@ static int fuse_and_compare(uint32_t seed) {
     ck_assert_msg(status == SYN_OK, "graph %u: %s", seed, syn_error_text());
     run_graph(&g, after, seed);
     for (int v = 0; v < g.n_values; v++) {
-        bool shown = g.value[v].keep || g.value[v].kind == SYN_VALUE_GRAD || v == g.output;
+        bool shown = g.value[v].keep || g.value[v].kind == SYN_VALUE_GRAD || syn_graph_is_result(&g, v);
         ck_assert_msg(!had[v] || !shown || g.value[v].producer >= 0, "graph %u: v%d is lost", seed, v);
         if (g.value[v].producer >= 0)
             ck_assert_msg(before[v] == after[v], "graph %u: v%d was %.17g, fused %.17g", seed, v, before[v],
@@ -244,7 +243,7 @@ START_TEST(test_cycle_is_avoided) {
     int c = add_cut(&g, &a, 1, a);
     int b = syn_map_add(&g, a, c);
     int d = syn_map_apply(&g, syn_fn_find("sigmoid"), &b, 1, NULL, 0);
-    g.output = d;
+    g.output[g.n_outputs++] = d;
     ok(syn_graph_fuse(&g, &syn_op_map));
     ck_assert_int_eq(g.n_nodes, 3);
     ck_assert_ptr_eq(g.node[1].op, &cut);
@@ -263,7 +262,7 @@ START_TEST(test_many_ends) {
         sum = syn_map_add(&g, sum, syn_map_apply(&g, syn_fn_find("tanh"), &x, 1, NULL, 0));
         if (i % 3 == 0) g.value[sum].keep = true;
     }
-    g.output = sum;
+    g.output[g.n_outputs++] = sum;
     ok(syn_graph_fuse(&g, &syn_op_map));
     ck_assert_int_lt(g.n_nodes, 100);
     ck_assert_int_gt(g.n_nodes, 5);

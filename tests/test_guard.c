@@ -86,12 +86,12 @@ static void guard_net(const net_case *c, void *user) {
         batch_make(&b, c, rows);
         for (int step = 0; step < 2; step++) ok(syn_step(plan, &b.xs, &b.ys, NULL));
         ok(syn_loss(plan, &b.xs, &b.ys, &loss));
-        const void *target = c->y.rank ? (const void *)b.target : b.label;
+        const void *const fed[] = { b.x, c->y.rank ? (const void *)b.target : b.label };
         for (int mode = SYN_MODE_TRAIN; mode <= SYN_MODE_EVAL; mode++) {
             ok(syn_plan_list(plan, (syn_mode)mode, rows, &l));
             ck_assert_int_gt(l->guard, 0);
             ok(syn_source_prepare(plan->direct, l));
-            ok(syn_source_feed_rows(plan->direct, l, b.x, target));
+            ok(syn_source_feed_rows(plan->direct, l, fed));
             run_guarded(plan, l, l->n_nodes_items + 1, c->name);
         }
         batch_free(&b);

@@ -102,6 +102,14 @@ schedules.safetensors: the values of 200 steps, counted from 0
              ("cos" or "linear"), three_phase, max_momentum, base_momentum.  Others: see
              golden/schedules.py.
 
+inputs.safetensors: weights of samples, and a net of several inputs and losses
+    keys     name, framework, loss, options (as in losses)
+    tensors  x, target, weights (rows), loss (1), dx (the gradient of loss by x)
+    the case "two" trains golden/inputs.py's net by plain steps (keys batch, epochs, rate), in order:
+             a, b, kind, size, weights: the set; loss_weights; start/PARAMETER, end/PARAMETER;
+             history (epochs, 2): means of the two losses over each epoch's rows; after: over the
+             set at the end; probabilities and values: what the heads then give
+
 Adding a row to a table in golden/ adds a case; a test that does not know its name may skip it.
 """
 
@@ -129,12 +137,12 @@ def main() -> int:
                         help="write nothing; fail when a file would change")
     arguments = parser.parse_args()
 
-    from golden import (activations, cells, layers, losses, maps, metrics, norms, schedules, store,
-                        trajectories)
+    from golden import (activations, cells, inputs, layers, losses, maps, metrics, norms, schedules,
+                        store, trajectories)
     groups = {"maps": maps.make, "losses": losses.make, "layers": layers.make,
               "norms": norms.make, "activations": activations.make, "metrics": metrics.make,
               "trajectories": trajectories.make, "schedules": schedules.make,
-              "optimizers": cells.make}
+              "optimizers": cells.make, "inputs": inputs.make}
     unknown = set(arguments.only or []) - set(groups)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")

@@ -1,4 +1,4 @@
-// The control block: 64 uints the host and the kernels share; and the metrics block, 8 reals.
+// The control block: 64 uints the host and the kernels share; and the metrics block, 32 reals.
 // Kept in step with src/plan/control.h.
 #define CTL_STEP(c) ((c)[0])              // optimizer steps taken
 #define CTL_KEY(c) ((uint2)((c)[1], (c)[2])) // seed
@@ -7,7 +7,6 @@
 #define CTL_LATCH_STEP(c) ((c)[5])        // step and cursor of the batch that tripped it
 #define CTL_LATCH_CURSOR(c) ((c)[6])
 #define CTL_GRAD_LATCH(c) ((c)[7])        // 0, or ~(first segment whose gradient was not finite)
-#define CTL_HITS(c) ((c)[8])
 #define CTL_ROWS(c) ((c)[9])
 #define CTL_BATCHES(c) ((c)[10])
 #define CTL_GRADS(c) ((c)[11])            // gradients taken since the last update
@@ -19,17 +18,18 @@
 #define CTL_UPDATE_STEP(c) ((c)[17])      // step whose scalars the update uses
 #define CTL_NORM_STEPS(c) ((c)[18])       // norms summed
 #define CTL_PASS(c) ((c)[24])             // of Monte Carlo prediction
+#define CTL_HITS(c, k) ((c)[32 + (k)])    // of loss k
 #define LATCH_LOSS 1u
 #define LATCH_GRAD 2u
 
-#define METRIC_LOSS 0  // sum of row losses
-#define METRIC_CARRY 1 // what rounding left out of it
-#define METRIC_LAST 2  // sum of the last batch
 #define METRIC_CLIP 3  // factor of clipping by global norm
 #define METRIC_NORM 4  // norm of the last step's gradient before clipping
 #define METRIC_NORMS 5 // sum of them
 #define METRIC_PENALTY 6 // of the last step
 #define METRIC_PENALTIES 7 // sum of them
+#define METRIC_SUM(k) (8 + 3 * (k))    // of loss k: sum of row losses
+#define METRIC_CARRY(k) (9 + 3 * (k))  // what rounding left out of it
+#define METRIC_LAST(k) (10 + 3 * (k))  // sum of the last batch
 
 // 1 for elements that stay, 0 for dropped ones: u counts as below thr or not.
 #if SYN_VEC == 1

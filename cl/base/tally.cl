@@ -6,11 +6,11 @@
 #define TALLY_ADVANCE 2
 #define TALLY_GROUP 64
 
-static void tally_add(__global real *metrics, real sum) {
+static void tally_add(__global real *metrics, int k, real sum) {
     // Two-sum: what rounding takes from the running sum is carried along.
-    const real old = metrics[METRIC_LOSS], total = old + sum, part = total - old;
-    metrics[METRIC_CARRY] += (old - (total - part)) + (sum - part);
-    metrics[METRIC_LOSS] = total;
+    const real old = metrics[METRIC_SUM(k)], total = old + sum, part = total - old;
+    metrics[METRIC_CARRY(k)] += (old - (total - part)) + (sum - part);
+    metrics[METRIC_SUM(k)] = total;
 }
 
 static void tally_latch(__global uint *ctl, uint latch) {
@@ -20,17 +20,21 @@ static void tally_latch(__global uint *ctl, uint latch) {
     CTL_LATCH_CURSOR(ctl) = CTL_CURSOR(ctl);
 }
 
-// The batch's losses. `check` latches, `skip` marks the step; sums of a batch that is not finite stay out
+// The batch's n losses. `check` latches, `skip` marks the step; sums of a batch that is not finite stay out
 // of the metrics when its step is skipped.
-static void tally_batch(__global uint *ctl, __global real *metrics, real sum, uint hits, int rows,
-                        int check, int skip) {
-    const int bad = sum - sum != 0;
+static void tally_batch(__global uint *ctl, __global real *metrics, const real *sum, const uint *hits, int n,
+                        int rows, int check, int skip) {
+    int bad = 0;
+    for (int k = 0; k < n; k++) bad |= sum[k] - sum[k] != 0;
     if (bad && check) tally_latch(ctl, LATCH_LOSS);
     if (bad && skip) CTL_BAD_BATCH(ctl) = 1;
-    metrics[METRIC_LAST] = sum;
+    for (int k = 0; k < n; k++) {
+        metrics[METRIC_LAST(k)] = sum[k];
+        if (bad && skip) continue;
+        tally_add(metrics, k, sum[k]);
+        CTL_HITS(ctl, k) += hits[k];
+    }
     if (!(bad && skip)) {
-        tally_add(metrics, sum);
-        CTL_HITS(ctl) += hits;
         CTL_ROWS(ctl) += (uint)rows;
         CTL_BATCHES(ctl) += 1;
     }

@@ -4,7 +4,7 @@
 //   LABELS             a[c] = v w[label] ((1 - s) [c = label] + s/C), or, BY_WEIGHT (torch),
 //                      a[c] = v ((1 - s) w[label] [c = label] + w[c] s/C); v = 0 for the IGNORED label, else 1
 //   distributions t    a[c] = w[c] ((1 - s) t[c] + s/C)
-// NORM: both are scaled by norm[0] = rows / (sum of v, or of v w[label] BY_WEIGHT): the mean is over those.
+// Both times OF_SAMPLE(r), dx times SCALE, too. NORM: both are scaled by norm[0] = rows / (sum of v, or of v w[label] BY_WEIGHT): the mean is over those.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
 #if WEIGHTS
 __constant real FN(weight_of)[COLS] = { WEIGHT_LIST };
@@ -54,7 +54,7 @@ KERNEL(class_norm)(__global const int *label, __global real *norm, const int row
 #endif
 #define SPREAD (SMOOTH || !LABELS)
 
-KERNEL(class_loss)(__global const real *x, __global const TARGET *target,
+KERNEL(class_loss)(__global const real *x, __global const TARGET *target, SAMPLES_ARG
 #if NORM
                    __global const real *norm,
 #endif
@@ -70,11 +70,12 @@ KERNEL(class_loss)(__global const real *x, __global const TARGET *target,
     const real scale = 1;
 #endif
 #if MEAN
-    const real factor = scale / (real)rows;
+    const real whole = scale * SCALE / (real)rows;
 #else
-    const real factor = scale;
+    const real whole = scale * SCALE;
 #endif
     FOR_ROWS(r, rows) {
+        const real factor = whole * OF_SAMPLE(r);
         const size_t at = (size_t)r * COLS;
 #if LABELS
         const int l = target[r];
@@ -128,7 +129,7 @@ KERNEL(class_loss)(__global const real *x, __global const TARGET *target,
 #else
         hit[r] = best == label;
 #endif
-        STORE(total * scale, loss, r);
+        STORE(total * scale * OF_SAMPLE(r), loss, r);
 #if GRAD
         const real share = all * factor / sum;
         for (int c = 0; c < FULL; c += SYN_VEC) {

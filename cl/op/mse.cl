@@ -1,16 +1,17 @@
 // loss[r] = mean (MEAN) or sum over the features of (x - t)^2; dx = 2 (x - t) / (features rows) or
-// 2 (x - t).
-KERNEL(mse)(__global const real *x, __global const real *t, __global real *loss,
+// 2 (x - t), times SCALE; both times OF_SAMPLE(r).
+KERNEL(mse)(__global const real *x, __global const real *t, SAMPLES_ARG __global real *loss,
 #if GRAD
             __global real *dx,
 #endif
             const int rows) {
 #if MEAN
-    const real share = 1 / (real)FEATURES, factor = 2 / ((real)FEATURES * (real)rows);
+    const real share = 1 / (real)FEATURES, all = 2 * SCALE / ((real)FEATURES * (real)rows);
 #else
-    const real share = 1, factor = 2;
+    const real share = 1, all = 2 * SCALE;
 #endif
     FOR_ROWS(r, rows) {
+        const real factor = all * OF_SAMPLE(r);
         const size_t at = (size_t)r * FEATURES;
         realv sum = 0;
         int c = 0;
@@ -29,6 +30,6 @@ KERNEL(mse)(__global const real *x, __global const real *t, __global real *loss,
             STORE(d * factor, dx, at + c);
 #endif
         }
-        STORE((row_sum(sum) + rest) * share, loss, r);
+        STORE((row_sum(sum) + rest) * share * OF_SAMPLE(r), loss, r);
     }
 }

@@ -1,8 +1,8 @@
 // loss[r] = log(sum exp x[r]) - x[r, label]; hit[r] = (argmax x[r] == label);
-// dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1.
+// dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1, times SCALE; both times OF_SAMPLE(r).
 #define FULL (COLS / SYN_VEC * SYN_VEC)
-KERNEL(softmax_xent)(__global const real *x, __global const int *label, __global real *loss,
-                     __global int *hit,
+KERNEL(softmax_xent)(__global const real *x, __global const int *label,
+                     SAMPLES_ARG __global real *loss, __global int *hit,
 #if GRAD
                      __global real *dx,
 #endif
@@ -24,16 +24,16 @@ KERNEL(softmax_xent)(__global const real *x, __global const int *label, __global
         }
         const real s = row_sum(sum), xl = LOAD(x, at + label[r]);
         // A NaN anywhere reaches s through exp, for fmax passes NaN over.
-        STORE(log(s) + (m - xl), loss, r);
+        STORE((log(s) + (m - xl)) * OF_SAMPLE(r), loss, r);
         // First of equal maxima, as argmax does.
         int best = 1;
         for (int c = 0; c < label[r]; c++) best &= LOAD(x, at + c) < m;
         hit[r] = best && xl == m;
 #if GRAD
 #if MEAN
-        const real factor = 1 / (real)rows;
+        const real factor = SCALE / (real)rows * OF_SAMPLE(r);
 #else
-        const real factor = 1;
+        const real factor = SCALE * OF_SAMPLE(r);
 #endif
         const real scale = factor / s;
         for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, dx, at + c);

@@ -1,17 +1,13 @@
-KERNEL(tally)(__global uint *ctl, __global real *metrics,
-#if LOSS
-              __global const real *loss,
-#endif
-#if HITS
-              __global const int *hit,
-#endif
+// EACH_LOSS(X) is X(k, loss) for each of N_LOSSES losses, EACH_HIT(X) X(k, hit) for those that have hits.
+KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
 #if NORMS
               __global const int4 *ranges, __global real *partial, __global const real *table,
               __global real *norms, const int n_params, const int n_parts,
 #endif
               const int rows, const int flags) {
-    real sum = 0;
-    uint hits = 0;
+    real sum[N_LOSSES + 1];
+    uint hits[N_LOSSES + 1];
+    for (int k = 0; k < N_LOSSES; k++) sum[k] = hits[k] = 0;
 #if SYN_CPU
     const int lane = 0;
     for (int r = 0; r < rows; r++) {
@@ -19,28 +15,31 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics,
     const int lane = (int)get_local_id(0);
     for (int r = lane; r < rows; r += TALLY_GROUP) {
 #endif
-#if LOSS
-        sum += LOAD(loss, r);
-#endif
-#if HITS
-        hits += (uint)hit[r];
-#endif
+#define ADD_LOSS(k, loss) sum[k] += LOAD(loss, r);
+#define ADD_HIT(k, hit) hits[k] += (uint)hit[r];
+        EACH_LOSS(ADD_LOSS)
+        EACH_HIT(ADD_HIT)
+#undef ADD_LOSS
+#undef ADD_HIT
     }
-#if !SYN_CPU
-    __local real sums[TALLY_GROUP];
-    __local uint hit_sums[TALLY_GROUP];
-    sums[lane] = sum;
-    hit_sums[lane] = hits;
+#if !SYN_CPU && N_LOSSES
+    __local real sums[TALLY_GROUP * N_LOSSES];
+    __local uint hit_sums[TALLY_GROUP * N_LOSSES];
+    for (int k = 0; k < N_LOSSES; k++) {
+        sums[k * TALLY_GROUP + lane] = sum[k];
+        hit_sums[k * TALLY_GROUP + lane] = hits[k];
+    }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lane == 0)
-        for (int k = 1; k < TALLY_GROUP; k++) {
-            sum += sums[k];
-            hits += hit_sums[k];
-        }
+        for (int k = 0; k < N_LOSSES; k++)
+            for (int j = 1; j < TALLY_GROUP; j++) {
+                sum[k] += sums[k * TALLY_GROUP + j];
+                hits[k] += hit_sums[k * TALLY_GROUP + j];
+            }
 #endif
     if (lane == 0) {
         if (CHECK && CTL_GRAD_LATCH(ctl) && !CTL_LATCH(ctl)) CTL_LATCH(ctl) = LATCH_GRAD;
-        if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, rows, CHECK, SKIP);
+        if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, N_LOSSES, rows, CHECK, SKIP);
         if (flags & TALLY_ADVANCE) {
             int bad = SKIP && CTL_BAD_BATCH(ctl), guilty = -1;
 #if NORMS

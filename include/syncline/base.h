@@ -60,6 +60,9 @@ typedef struct syn_shape {
     int64_t dim[SYN_MAX_RANK];
 } syn_shape;
 
+/* Inputs a net may have, losses a plan may sum. */
+#define SYN_MAX_ENDS 8
+
 /* SYN_SHAPE(28, 28, 1) */
 #define SYN_SHAPE(...)                                                                             \
     ((syn_shape){ .rank = (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)),             \

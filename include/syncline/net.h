@@ -36,7 +36,8 @@ SYN_API uint64_t syn_net_seed(const syn_net *net);
 SYN_API syn_tensor syn_layer(syn_net *net, const char *kind, const syn_tensor *in, int n_in,
                              const void *opts);
 
-SYN_API syn_tensor syn_input(syn_net *net, syn_shape shape); /* shape of one sample */
+/* Shape of one sample. At most SYN_MAX_ENDS of them; name those of a net that has several (syn_named). */
+SYN_API syn_tensor syn_input(syn_net *net, syn_shape shape);
 static inline syn_tensor syn_flatten(syn_tensor x) { return syn_layer(x.net, "flatten", &x, 1, NULL); }
 static inline syn_tensor syn_dense(syn_tensor x, const syn_dense_opts *opts) {
     return syn_layer(x.net, "dense", &x, 1, opts);
@@ -117,6 +118,13 @@ static inline syn_tensor syn_nll(syn_tensor log_probabilities) {
 }
 static inline syn_tensor syn_hinge(syn_tensor x) { return syn_layer(x.net, "hinge", &x, 1, NULL); }
 static inline syn_tensor syn_kl(syn_tensor x) { return syn_layer(x.net, "kl", &x, 1, NULL); }
+
+/* A weighted sum of n losses, each with its own output and target: what a plan of several losses trains. weights:
+ * one for each, NULL: all 1. Data sets and batches have a target for each loss, in order of description. */
+static inline syn_tensor syn_loss_sum(const syn_tensor *losses, const double *weights, int n) {
+    syn_loss_sum_opts o = { .weights = { .n = weights ? n : 0, .v = weights } };
+    return syn_layer(n > 0 ? losses[0].net : NULL, "loss_sum", losses, n, &o);
+}
 
 /* Element-wise functions: one row of src/op/maps.inc each. syn_map applies any row by name, own
  * ones included; attrs in the row's order, NULL for its defaults. */

@@ -13,8 +13,12 @@ extern "C" {
 typedef struct syn_plan syn_plan;
 
 typedef struct syn_plan_opts {
-    syn_tensor loss;       /* from a loss builder; none: an inference plan of `output` */
-    syn_tensor output;     /* what predict returns; default: the loss's input (softmax applied) */
+    syn_tensor loss;       /* from a loss builder, perhaps syn_loss_sum; none: an inference plan of `output` */
+    syn_tensor output;     /* what predict returns; default: what the losses read (softmax applied) */
+    bool sample_weights;   /* losses and gradients are multiplied by weights of the samples, which data sets and
+                              batches may bring (1 where they do not); the mean stays over the number of rows, as
+                              in Keras' sum_over_batch_size, and as torch's losses with reduction "none", times
+                              weights, then mean. Metrics other than losses do not see them. */
     syn_optim optim;       /* default: sgd. No optimizer is run by an inference plan */
     syn_schedule schedule; /* default: constant */
     int batch;             /* rows of a full step; default 32 */
@@ -59,6 +63,22 @@ SYN_API syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array 
 /* Its two halves: forward and gradients; then the optimizer. */
 SYN_API syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss);
 SYN_API syn_status syn_update(syn_plan *plan);
+/* Batches of nets with several inputs or losses, and with weights of the samples: arrays by input and by loss, in
+ * order of description, all of the same rows. */
+typedef struct syn_batch {
+    const syn_array *x, *y; /* y NULL: for predictions alone */
+    int n_x, n_y;
+    const syn_array *weights; /* rows; NULL: none */
+} syn_batch;
+SYN_API syn_status syn_step_batch(syn_plan *plan, const syn_batch *batch, double *loss);
+SYN_API syn_status syn_gradient_batch(syn_plan *plan, const syn_batch *batch, double *loss);
+SYN_API syn_status syn_loss_batch(syn_plan *plan, const syn_batch *batch, double *loss);
+/* out: the outputs one behind the other, each rows x its shape; n elements in all. */
+SYN_API syn_status syn_infer_batch(syn_plan *plan, const syn_batch *batch, double *out, int64_t n);
+/* The losses that make up the plan's, in order of description; weight (may be NULL): in the sum. */
+SYN_API int syn_plan_losses(const syn_plan *plan);
+SYN_API const char *syn_plan_loss_name(const syn_plan *plan, int k, double *weight);
+
 /* Forward in test mode: output is rows x output shape, in double. */
 SYN_API syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n);
 /* Forward in test mode with the loss, nothing updated. */

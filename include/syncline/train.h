@@ -14,12 +14,16 @@ typedef struct syn_report {
     int64_t step;       /* optimizer steps taken in all */
     int64_t steps;      /* of the whole run */
     int64_t epoch_step, epoch_steps; /* batches */
-    double loss;        /* mean over the epoch so far, penalty included */
+    double loss;        /* mean over the epoch so far, of several the weighted sum, penalty included */
     double penalty;     /* mean of the penalties in it; 0 without */
     double grad_norm;   /* mean norm of the gradients before clipping; NAN where nothing asks for it */
     int64_t skipped;    /* steps of this epoch that were not finite and were skipped */
-    double accuracy;    /* likewise; NAN when the loss has none */
+    double accuracy;    /* likewise, of the first loss that has one; NAN: none has */
     double val_loss, val_accuracy; /* NAN until the epoch ended, or without validation data */
+    int losses;         /* that the plan sums, and what became of each, unweighted: syn_plan_loss_name */
+    struct {
+        double loss, accuracy, val_loss, val_accuracy;
+    } each[SYN_MAX_ENDS];
     double lr, momentum;           /* of the last step; momentum NAN where there is none */
     double seconds;     /* since the fit began, resumed time included */
     double epoch_seconds;
@@ -78,10 +82,11 @@ SYN_API void syn_range_free(syn_range *r);
 SYN_API syn_status syn_batch_norm_statistics(syn_plan *plan, syn_data *data);
 
 typedef struct syn_metrics {
-    double loss, accuracy; /* accuracy NAN when the loss has none; rows of an ignored label left out */
+    double loss, accuracy; /* accuracy NAN when the loss has none; rows of an ignored label left out. Of a plan of
+                              several losses: their weighted sum, and accuracy of the first that has one */
     int64_t rows;
     double seconds;
-    /* By syn_evaluate alone, counted on the device; NAN where they do not apply. */
+    /* By syn_evaluate alone, counted on the device; NAN where they do not apply, as to several losses. */
     double top_k;                 /* share of rows whose class is among the k most likely; see syn_evaluate_opts */
     double precision, recall, f1; /* plain means over the classes that occur in labels or predictions (macro) */
     double rmse;                  /* root of the mean squared error */
@@ -97,8 +102,13 @@ typedef struct syn_evaluate_opts {
 } syn_evaluate_opts;
 SYN_API syn_status syn_evaluate_with(syn_plan *plan, syn_data *data, const syn_evaluate_opts *opts,
                                      syn_metrics *metrics);
+/* The same for every loss of a plan of several (syn_loss_sum): opts (may be NULL) and each have an element for
+ * each loss in order of description; each[k].loss is without its weight in the sum. */
+SYN_API syn_status syn_evaluate_losses(syn_plan *plan, syn_data *data, const syn_evaluate_opts *opts,
+                                       syn_metrics *metrics, syn_metrics *each);
 /* How many classes evaluation tells apart: 2 for binary losses, where each output counts; 0: none. */
-SYN_API int syn_plan_classes(const syn_plan *plan);
+SYN_API int syn_plan_classes(const syn_plan *plan); /* of the first loss */
+SYN_API int syn_plan_loss_classes(const syn_plan *plan, int k);
 
 /* Of one class, from a confusion matrix: 0 where nothing can be divided by. */
 typedef struct syn_class_score {
@@ -107,7 +117,13 @@ typedef struct syn_class_score {
 } syn_class_score;
 SYN_API void syn_class_score_of(const int64_t *confusion, int classes, int k, syn_class_score *score);
 
-/* out: rows x output shape, in double, n elements in all. */
+/* A plan of several losses has several outputs, what each loss reads, by the losses' names. Name and (if not
+ * NULL) shape of the k-th; NULL: there is none. */
+SYN_API int syn_plan_outputs(const syn_plan *plan);
+SYN_API const char *syn_plan_output_at(const syn_plan *plan, int k, syn_shape *shape);
+/* out[k]: rows x shape of output k, in double. */
+SYN_API syn_status syn_predict_outputs(syn_plan *plan, syn_data *data, double *const *out);
+/* out: rows x output shape, in double, n elements in all; several outputs one behind the other. */
 SYN_API syn_status syn_predict(syn_plan *plan, syn_data *data, double *out, int64_t n);
 
 /* Monte Carlo dropout (Gal and Ghahramani 2016): `passes` predictions with dropout of every kind acting and

@@ -31,8 +31,7 @@ typedef enum syn_block {
     SYN_BLOCK_GRADS,
     SYN_BLOCK_SLOTS,
     SYN_BLOCK_TILES,
-    SYN_BLOCK_X,       /* data set or staging: stored input rows */
-    SYN_BLOCK_Y,       /* data set or staging: stored target rows */
+    SYN_BLOCK_X,       /* data set or staging: stored rows of one input, target or the weights */
     SYN_BLOCK_PERM,    /* shuffled row numbers of this epoch */
     SYN_BLOCK_SUMS,    /* accumulated gradients; the gradients themselves when nothing accumulates */
     SYN_BLOCK_FACTORS, /* per parameter: lr factor, decay, l1, l2 */

@@ -122,7 +122,7 @@ static syn_status report(const evaluation *v, const syn_metrics *m, syn_data *se
         return syn_no_memory((size_t)m->classes * sizeof *names);
     }
     bool named = true;
-    for (int k = 0; k < m->classes; k++) named &= (names[k] = syn_data_class_name(set, k)) != NULL;
+    for (int k = 0; k < m->classes; k++) named &= (names[k] = syn_data_class_name(set, 0, k)) != NULL;
     const syn_confusion c = {
         .count = counts, .classes = m->classes, .name = named ? names : NULL, .title = title
     };

@@ -108,7 +108,7 @@ const syn_table *cli_losses(void) {
     const syn_table *all = syn_layers();
     losses.n = 0;
     for (int i = 0; i < all->n && losses.n < (int)SYN_COUNT(row); i++)
-        if (!strcmp(all->row[i]->kind, "loss")) row[losses.n++] = all->row[i];
+        if (!strcmp(all->row[i]->kind, "loss") && !syn_layer_row_of(all->row[i])->sum) row[losses.n++] = all->row[i];
     return &losses;
 }
 

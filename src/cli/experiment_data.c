@@ -148,7 +148,7 @@ static syn_status name_classes(cli_experiment *e) {
         status = syn_fail_at(v, SYN_E_ARGUMENT, "data: classes expects a list of names, got %s",
                              syn_json_text(v, got, sizeof got));
     for (size_t i = 0; i < SYN_COUNT(set) && status == SYN_OK; i++)
-        if (set[i]) status = syn_data_name_classes(set[i], name, (int)n);
+        if (set[i]) status = syn_data_name_classes(set[i], 0, name, (int)n);
     free(name);
     if (status == SYN_OK) resolve_key(e, "classes", json_incref(v));
     return status;

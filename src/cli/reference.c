@@ -44,7 +44,11 @@ const char *const cli_notes[][2] = {
 
 /* ---- the topics ---- */
 
-static int count_layers(void) { return syn_layers()->n - cli_losses()->n; }
+static int count_layers(void) {
+    int n = 0;
+    for (int i = 0; i < syn_layers()->n; i++) n += !syn_layer_row_of(syn_layers()->row[i])->loss;
+    return n;
+}
 static const syn_def *layer_at(int i, cli_map_def *room) {
     (void)room;
     const syn_table *all = syn_layers();

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CELLS = 1 << 24 };
+enum { MAX_CELLS = 1 << 24, WEIGHTS = MAX_CELLS /* of table.slot */ };
 
 typedef struct table {
     const char *path;
@@ -20,9 +20,10 @@ typedef struct table {
     char **name; /* of the columns */
     int columns, name_cap;
     int *y, n_y; /* target columns, in the order asked for */
-    int *slot;   /* per column: -1 in x, else its place in y */
+    int *slot;   /* per column: -1 in x, else its place in y, or WEIGHTS */
+    bool weighted;
     bool labels;
-    float *x, *target;
+    float *x, *target, *weight;
     int32_t *label;
     size_t rows, cap;
 } table;
@@ -186,12 +187,14 @@ static syn_status add_target(table *t, const char *name) {
     return SYN_OK;
 }
 
-static syn_status read_targets(table *t, const char *target) {
+static syn_status read_targets(table *t, const char *target, const char *weights) {
     t->slot = malloc((size_t)t->columns * sizeof *t->slot);
     t->y = malloc((size_t)t->columns * sizeof *t->y);
     if (!t->slot || !t->y) return syn_no_memory((size_t)t->columns * sizeof *t->y);
     for (int i = 0; i < t->columns; i++) t->slot[i] = -1;
-    if (!target) return add_target(t, t->name[t->columns - 1]);
+    int last = t->columns - 1;
+    if (weights && !strcmp(t->name[last], weights)) last--;
+    if (!target) return add_target(t, t->name[last]);
     char *copy = syn_strdup(target);
     if (!copy) return syn_no_memory(strlen(target));
     syn_status status = SYN_OK;
@@ -261,7 +264,7 @@ static syn_status add_row(table *t) {
     if (t->cells != t->columns)
         return syn_fail(SYN_E_FORMAT, "%s: line %ld has %d cells, and the header names %d columns",
                         t->path, t->line, t->cells, t->columns);
-    size_t n_x = (size_t)(t->columns - t->n_y), n_y = (size_t)t->n_y;
+    size_t n_x = (size_t)(t->columns - t->n_y - t->weighted), n_y = (size_t)t->n_y;
     if (t->rows == t->cap) {
         size_t cap = t->cap ? t->cap * 2 : 1;
         float *x = realloc(t->x, cap * n_x * sizeof *x);
@@ -271,7 +274,9 @@ static syn_status add_row(table *t) {
             t->label = y;
         else if (y)
             t->target = y;
-        if (!x || !y) return syn_no_memory(cap * (n_x + n_y) * 4);
+        float *weight = t->weighted ? realloc(t->weight, cap * sizeof *weight) : NULL;
+        if (weight) t->weight = weight;
+        if (!x || !y || (t->weighted && !weight)) return syn_no_memory(cap * (n_x + n_y) * 4);
         t->cap = cap;
     }
     float *x = t->x + t->rows * n_x;
@@ -279,7 +284,7 @@ static syn_status add_row(table *t) {
         double v;
         if (!t->cell[i][0]) return bad_cell(t, i, "is empty; fill it or remove the row");
         if (!number(t->cell[i], &v)) return bad_cell(t, i, "is not a number");
-        if (t->slot[i] >= 0 && t->labels) {
+        if (t->slot[i] >= 0 && t->slot[i] != WEIGHTS && t->labels) {
             if (v < 0) return bad_cell(t, i, "is negative; labels are class numbers from 0");
             if (v != floor(v))
                 return bad_cell(t, i, "is not whole; labels are class numbers from 0");
@@ -289,7 +294,9 @@ static syn_status add_row(table *t) {
         }
         float f = (float)v;
         if (!isfinite(f)) return bad_cell(t, i, "is too large for a 32-bit float");
-        if (t->slot[i] >= 0)
+        if (t->slot[i] == WEIGHTS)
+            t->weight[t->rows] = f;
+        else if (t->slot[i] >= 0)
             t->target[t->rows * n_y + (size_t)t->slot[i]] = f;
         else
             *x++ = f;
@@ -298,10 +305,23 @@ static syn_status add_row(table *t) {
     return SYN_OK;
 }
 
-static syn_status read_table(table *t, const char *target) {
+static syn_status read_weights(table *t, const char *weights) {
+    int kept = t->n_y;
+    if (!weights) return SYN_OK;
+    SYN_TRY(add_target(t, weights));
+    t->slot[t->y[kept]] = WEIGHTS;
+    t->n_y = kept;
+    t->weighted = true;
+    return t->columns > t->n_y + 1
+               ? SYN_OK
+               : syn_fail(SYN_E_FORMAT, "%s: targets and weights leave no column for x", t->path);
+}
+
+static syn_status read_table(table *t, const char *target, const char *weights) {
     SYN_TRY(read_text(t));
     SYN_TRY(read_names(t));
-    SYN_TRY(read_targets(t, target));
+    SYN_TRY(read_targets(t, target, weights));
+    SYN_TRY(read_weights(t, weights));
     for (;;) {
         SYN_TRY(next_line(t));
         if (t->cells == 0) break;
@@ -313,19 +333,37 @@ static syn_status read_table(table *t, const char *target) {
     return SYN_OK;
 }
 
-static syn_status build(syn_data **data, table *t) {
-    int64_t n_x = t->columns - t->n_y, rows = (int64_t)t->rows;
-    syn_array x = { t->x, SYN_F32, SYN_SHAPE(rows, n_x) };
+static syn_status fill(syn_data *d, table *t) {
+    int64_t n_x = t->columns - t->n_y - t->weighted, rows = (int64_t)t->rows;
+    const syn_array x = { t->x, SYN_F32, SYN_SHAPE(rows, n_x) };
     syn_array y = { t->target, SYN_F32, SYN_SHAPE(rows, t->n_y) };
     if (t->labels) y = (syn_array){ t->label, SYN_I32, SYN_SHAPE(rows) };
-    SYN_TRY(syn_data_build(data, &x, &y, t->path, t->path));
-    syn_data_adopt(*data, t->x, (void *)y.data);
-    t->x = t->target = NULL;
+    const syn_array weights = { t->weight, SYN_F32, SYN_SHAPE(rows) };
+    t->x = NULL; /* the set's from here on */
+    SYN_TRY(syn_data_add_input(d, &x, NULL, t->path, true));
+    t->target = NULL;
     t->label = NULL;
-    return SYN_OK;
+    SYN_TRY(syn_data_add_target(d, &y, NULL, t->path, true));
+    if (!t->weighted) return SYN_OK;
+    t->weight = NULL;
+    return syn_data_add_weights(d, &weights, t->path, true);
+}
+
+static syn_status build(syn_data **data, table *t) {
+    syn_data *d = calloc(1, sizeof *d);
+    if (!d) return syn_no_memory(sizeof *d);
+    syn_status status = fill(d, t);
+    if (status == SYN_OK) *data = d;
+    else syn_data_destroy(d);
+    return status;
 }
 
 syn_status syn_data_open_csv(syn_data **data, const char *path, const char *target, bool labels) {
+    return syn_data_open_csv_weighted(data, path, target, labels, NULL);
+}
+
+syn_status syn_data_open_csv_weighted(syn_data **data, const char *path, const char *target, bool labels,
+                                      const char *weights) {
     if (!data || !path)
         return syn_fail(SYN_E_ARGUMENT, "syn_data_open_csv: data and path are needed");
     *data = NULL;
@@ -334,7 +372,7 @@ syn_status syn_data_open_csv(syn_data **data, const char *path, const char *targ
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (plain == (locale_t)0) return syn_no_memory(1024);
     locale_t before = uselocale(plain);
-    syn_status status = read_table(&t, target);
+    syn_status status = read_table(&t, target, weights);
     if (status == SYN_OK) status = build(data, &t);
     uselocale(before);
     freelocale(plain);
@@ -346,5 +384,6 @@ syn_status syn_data_open_csv(syn_data **data, const char *path, const char *targ
     free(t.x);
     free(t.target);
     free(t.label);
+    free(t.weight);
     return status;
 }

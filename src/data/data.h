@@ -6,23 +6,32 @@
 
 #include <syncline/data.h>
 
-struct syn_data {
-    int64_t rows;
-    syn_shape x_shape, y_shape; /* of one row */
-    syn_type x_type, y_type;
-    bool has_labels;
-    const void *x, *y;
-    void *own_x, *own_y; /* freed with the set; NULL where memory is the caller's */
+typedef struct syn_field {
+    const char *name; /* kept for the life of the process; NULL: none */
+    syn_shape shape;  /* of one row; labels: rank 0 */
+    syn_type type;
+    bool labels;
+    const void *data;
+    void *own; /* freed with the set; NULL where memory is the caller's */
     const char *const *class_name; /* kept for the life of the process */
     int n_class_names;
+} syn_field;
+
+struct syn_data {
+    int64_t rows;
+    syn_field x[SYN_MAX_ENDS], y[SYN_MAX_ENDS], weights;
+    int n_x, n_y;
+    bool has_weights;
 };
 
-/* A set over arrays, checked; labels become int32 in memory of its own where they are not yet. The
- * names stand for x and y in errors: a path, or plain "x". */
-syn_status syn_data_build(syn_data **data, const syn_array *x, const syn_array *y,
-                          const char *x_name, const char *y_name);
-/* Hands malloc'd arrays that were built from to the set; y is freed when labels replaced it. */
-void syn_data_adopt(syn_data *data, void *x, void *y);
+/* Adds an array to a set that starts from zeros and one input. It is checked, held against the rows of the first,
+ * and labels become int32 in memory of their own where they are not yet. `where` stands for it in errors: a
+ * path, or plain "x". `own`: its memory is malloc'd and the set's from now on, also when this fails. */
+syn_status syn_data_add_input(syn_data *d, const syn_array *a, const char *name, const char *where, bool own);
+syn_status syn_data_add_target(syn_data *d, const syn_array *a, const char *name, const char *where, bool own);
+syn_status syn_data_add_weights(syn_data *d, const syn_array *a, const char *where, bool own);
+/* IDX or .npy, whichever it is; array->data is malloc'd. */
+syn_status syn_read_file(const char *path, syn_array *array);
 
 /* A file, gz or plain alike, read from front to back. */
 typedef struct syn_reader {

@@ -107,7 +107,7 @@ syn_status syn_data_named(syn_data **train, syn_data **test, const char *name) {
     if (status == SYN_OK) status = open_both(train, test, path);
     syn_data *const both[] = { train ? *train : NULL, test ? *test : NULL };
     for (int i = 0; i < 2 && status == SYN_OK && sets[k].class_name[0]; i++)
-        if (both[i]) status = syn_data_name_classes(both[i], sets[k].class_name, CLASSES);
+        if (both[i]) status = syn_data_name_classes(both[i], 0, sets[k].class_name, CLASSES);
     free_parts(path);
     syn_data **const out[] = { train, test };
     for (int i = 0; i < 2 && status != SYN_OK; i++) {

@@ -168,7 +168,7 @@ static syn_status read_known(syn_reader *r, syn_array *array) {
     return unknown(r->path, head, n);
 }
 
-static syn_status read_file(const char *path, syn_array *array) {
+syn_status syn_read_file(const char *path, syn_array *array) {
     syn_reader r;
     SYN_TRY(syn_reader_open(&r, path));
     syn_status status = read_known(&r, array);
@@ -178,16 +178,6 @@ static syn_status read_file(const char *path, syn_array *array) {
 
 syn_status syn_data_open(syn_data **data, const char *x, const char *y) {
     if (!data || !x) return syn_fail(SYN_E_ARGUMENT, "syn_data_open: data and x are needed");
-    *data = NULL;
-    syn_array ax = { 0 }, ay = { 0 };
-    syn_status status = read_file(x, &ax);
-    if (status == SYN_OK && y) status = read_file(y, &ay);
-    if (status == SYN_OK) status = syn_data_build(data, &ax, &ay, x, y);
-    if (status == SYN_OK) {
-        syn_data_adopt(*data, (void *)ax.data, (void *)ay.data);
-    } else {
-        free((void *)ax.data);
-        free((void *)ay.data);
-    }
-    return status;
+    const syn_data_field fx = { .path = x }, fy = { .path = y };
+    return syn_data_from_fields(data, &fx, 1, &fy, y != NULL, NULL);
 }

@@ -84,8 +84,7 @@ static int port(int *list, int *n, int v) {
 
 static bool read_outside(fuser *f, int v, int group) {
     syn_graph *g = f->g;
-    if (g->value[v].keep || g->value[v].kind == SYN_VALUE_GRAD || v == g->output || v == g->loss ||
-        v == g->hits)
+    if (g->value[v].keep || g->value[v].kind == SYN_VALUE_GRAD || syn_graph_is_result(g, v))
         return true;
     for (int i = 0; i < g->n_nodes; i++) {
         if (find(f, i) == group) continue;

@@ -32,6 +32,12 @@ static void tag_param_grads(syn_graph *g, const syn_grad_ops *ops, int n_values)
     }
 }
 
+static bool makes_loss(const syn_graph *g, int node) {
+    for (int i = 0; i < g->n_losses; i++)
+        if (g->value[g->loss[i]].producer == node) return true;
+    return false;
+}
+
 syn_status syn_graph_grad(syn_graph *g, int loss_node, const bool *wanted,
                           const syn_grad_ops *ops) {
     int n_nodes = g->n_nodes, n_values = g->n_values;
@@ -45,10 +51,10 @@ syn_status syn_graph_grad(syn_graph *g, int loss_node, const bool *wanted,
     }
     g->backward = true;
     syn_status status = SYN_OK;
-    for (int i = loss_node; i >= 0 && status == SYN_OK; i--) {
+    for (int i = n_nodes - 1; i >= 0 && status == SYN_OK; i--) {
         const syn_node n = g->node[i]; /* a copy: grad() adds nodes, which may move the array */
         int dout[SYN_MAX_OUT], din[SYN_MAX_IN];
-        bool need[SYN_MAX_IN], any_out = i == loss_node, any_in = false;
+        bool need[SYN_MAX_IN], any_out = i == loss_node || makes_loss(g, i), any_in = false;
         for (int o = 0; o < n.n_out; o++) {
             dout[o] = g->value[n.out[o]].grad;
             any_out |= dout[o] >= 0;

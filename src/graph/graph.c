@@ -4,7 +4,8 @@
 #include <string.h>
 
 void syn_graph_init(syn_graph *g) {
-    *g = (syn_graph){ .layer = -1, .x = -1, .target = -1, .loss = -1, .hits = -1, .output = -1 };
+    *g = (syn_graph){ .layer = -1, .weights = -1 };
+    for (int i = 0; i < SYN_MAX_ENDS; i++) g->x[i] = g->target[i] = g->loss[i] = g->hits[i] = g->output[i] = -1;
 }
 
 static void prog_free(syn_prog *p) {
@@ -59,6 +60,21 @@ int syn_graph_node(syn_graph *g, const syn_op *op, const int *in, int n_in, cons
     return g->failed ? -1 : g->n_nodes++;
 }
 
+void syn_graph_add_loss(syn_graph *g, int node, int loss, int hits) {
+    g->node[node].r[SYN_LOSS_SCALE] = 1;
+    if (g->n_losses == SYN_MAX_ENDS) return; /* describing refuses more */
+    g->loss[g->n_losses] = loss;
+    g->hits[g->n_losses++] = hits;
+}
+
+bool syn_graph_is_result(const syn_graph *g, int value) {
+    for (int i = 0; i < g->n_losses; i++)
+        if (value == g->loss[i] || value == g->hits[i]) return true;
+    for (int i = 0; i < g->n_outputs; i++)
+        if (value == g->output[i]) return true;
+    return false;
+}
+
 int64_t syn_value_count(const syn_graph *g, int value) {
     return syn_shape_count(&g->value[value].shape);
 }
@@ -91,9 +107,7 @@ syn_status syn_graph_prune(syn_graph *g) {
         free(moved);
         return syn_no_memory((size_t)g->n_values);
     }
-    const int result[] = { g->loss, g->hits, g->output };
-    for (size_t i = 0; i < SYN_COUNT(result); i++)
-        if (result[i] >= 0) used[result[i]] = true;
+    for (int v = 0; v < g->n_values; v++) used[v] = syn_graph_is_result(g, v);
     for (int i = g->n_nodes - 1; i >= 0; i--) {
         const syn_node *n = &g->node[i];
         bool live = false;

@@ -68,7 +68,7 @@ struct syn_node {
     int layer;        /* layer of the net it belongs to, or -1: for naming the guilty */
     bool backward;
     int i[4];         /* attributes by op: transpositions, offsets */
-    double r[4];
+    double r[5];      /* of losses the last one is SYN_LOSS_SCALE */
     const double *list; /* by op: numbers that live as long as the net */
     syn_prog *prog;   /* map nodes */
 };
@@ -79,10 +79,10 @@ struct syn_graph {
     int n_values, cap_values, n_nodes, cap_nodes;
     int layer;        /* given to nodes made from here on */
     bool backward;
-    int x, target;    /* fed values, -1: none */
-    int loss;         /* value of per-row losses, -1 */
-    int hits;         /* value of per-row hits (0/1), -1 */
-    int output;       /* value predict returns, -1 */
+    /* Fed values, -1: not read here. x by the net's inputs, target by its losses, both in order of description. */
+    int x[SYN_MAX_ENDS], target[SYN_MAX_ENDS], weights; /* weights: of the samples */
+    int n_losses, loss[SYN_MAX_ENDS], hits[SYN_MAX_ENDS]; /* values by row; hits (0/1) -1: none */
+    int n_outputs, output[SYN_MAX_ENDS]; /* values predict returns */
     bool passes;      /* Monte Carlo prediction: see syn_emit */
     bool failed;      /* out of memory while building */
 };
@@ -95,11 +95,15 @@ int syn_graph_value(syn_graph *g, syn_shape shape, bool batched);
 int syn_graph_like(syn_graph *g, int value); /* same shape */
 /* A node over `in`, with n_out outputs already made; returns its number or -1. */
 int syn_graph_node(syn_graph *g, const syn_op *op, const int *in, int n_in, const int *out, int n_out);
+/* Losses are results: node i makes them. Their gradients are scaled by r[SYN_LOSS_SCALE], 1 at first. */
+enum { SYN_LOSS_SCALE = 4 };
+void syn_graph_add_loss(syn_graph *g, int node, int loss, int hits);
+bool syn_graph_is_result(const syn_graph *g, int value); /* a loss, hits or an output */
 int64_t syn_value_count(const syn_graph *g, int value); /* elements without the batch axis */
 int64_t syn_value_cols(const syn_graph *g, int value);  /* last axis */
 int syn_value_root(const syn_graph *g, int value);      /* through aliases */
 
-/* Gradient pass (grad.c): from the loss node's gradient to every value that `wanted` (by value
+/* Gradient pass (grad.c): from the gradients of the graph's losses, and of loss_node (-1: none besides), to every value that `wanted` (by value
  * number, n_values entries) or that leads to one. Sets value.grad, and tags gradients of PARAM
  * values as GRAD. `copy` and `add` make the helper nodes: y = x, y = a + b. */
 typedef struct syn_grad_ops {

@@ -9,10 +9,8 @@ static syn_status describe(syn_net *net, int layer) {
     if (syn_shape_count(&pending) <= 0 || pending.rank < 1)
         return syn_fail(SYN_E_SHAPE, "an input needs a shape of 1 to %d axes, none of them empty",
                         SYN_MAX_RANK);
-    for (int i = 0; i < layer; i++)
-        if (net->layer[i].row == &syn_layer_input)
-            return syn_fail(SYN_E_ARGUMENT, "the net has an input already (%s); one is possible",
-                            net->layer[i].name);
+    if (syn_net_inputs(net, layer) == SYN_MAX_ENDS)
+        return syn_fail(SYN_E_ARGUMENT, "the net has %d inputs already, the most there can be", SYN_MAX_ENDS);
     net->layer[layer].shape = pending;
     pending = (syn_shape){ 0 };
     return SYN_OK;
@@ -25,7 +23,7 @@ syn_tensor syn_input(syn_net *net, syn_shape shape) {
 
 static int lower(syn_lower *l, int layer, const int *in) {
     (void)in;
-    return syn_feed(l->graph, l->net->layer[layer].shape, false, false);
+    return syn_feed(l->graph, l->net->layer[layer].shape, &l->graph->x[syn_net_inputs(l->net, layer)], false);
 }
 
 const syn_layer_row syn_layer_input = { .describe = describe, .lower = lower };

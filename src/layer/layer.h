@@ -37,6 +37,7 @@ typedef struct syn_layer_row {
     bool modal;       /* training and test mode differ without randomness */
     /* Losses only. */
     bool loss, labels; /* labels: the target is class numbers, else values of the input's shape */
+    bool sum;          /* of other losses: it has neither target nor node of its own */
     syn_report_kind report;
     int (*link)(syn_graph *g, int x); /* turns the loss's input into predictions; NULL: as it is */
 } syn_layer_row;
@@ -117,24 +118,32 @@ struct syn_lower {
     const bool *trained; /* by parameter, NULL: all; of a statistic: whether it moves */
     bool random; /* dropout acts: in training, and in Monte Carlo prediction */
     int *param;  /* graph value of each parameter, -1 until it is used */
-    int target;  /* value of the fed target, -1 */
+    int target;  /* value of the fed target of the loss that is lowered, -1 */
 };
 int syn_lower_param(syn_lower *l, int layer, int k); /* graph value of the layer's k-th parameter */
 
 typedef struct syn_lower_opts {
-    int loss;    /* loss layer, -1: none */
-    int output;  /* layer whose output is the graph's result, -1: none */
-    bool link;   /* apply the loss's link to that output (when it is the input of `link_loss`) */
-    int link_loss;
+    int loss;      /* loss layer, perhaps a sum; -1: none */
+    bool weighted; /* losses take weights of the samples */
+    int output[SYN_MAX_ENDS], n_outputs; /* layers whose outputs are the graph's results */
+    int link[SYN_MAX_ENDS]; /* losses whose links are applied to them, -1: none */
     bool train;
     bool passes; /* Monte Carlo prediction: dropout acts, all else is in test mode */
     bool keep;   /* every layer's output stays readable */
     bool collect;
     const bool *trained;
 } syn_lower_opts;
-/* Sets graph->x, target, loss, hits, output, and value.layer. loss_node: the node of the loss. */
-syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph *graph,
-                         int *loss_node);
+/* Sets graph->x, target, weights, loss, hits, output, and value.layer. */
+syn_status syn_net_lower(const syn_net *net, const syn_lower_opts *o, syn_graph *graph);
+
+/* Which layers lead to `layer`, itself included; needed by layer, to start from all false. */
+void syn_net_mark(const syn_net *net, bool *needed, int layer);
+/* How many inputs the net has in front of `layer`: the number of an input layer. */
+int syn_net_inputs(const syn_net *net, int layer);
+int64_t syn_net_features(const syn_net *net); /* elements of a sample of all inputs */
+/* The losses that make up a loss layer, in order of description, and their weights: itself, unless it is a
+ * sum. Returns how many. */
+int syn_net_losses(const syn_net *net, int loss, int layer[SYN_MAX_ENDS], double weight[SYN_MAX_ENDS]);
 
 /* Whether a layer wants the statistics of the whole training set. */
 bool syn_net_collects(const syn_net *net);

@@ -96,8 +96,8 @@ static syn_status make(syn_net *net, const syn_def *def, const syn_tensor *in, i
         if (in[i].net != net || in[i].layer < 0 || in[i].layer >= net->n_layers)
             return syn_fail(SYN_E_ARGUMENT, "%s: input %d is not a tensor of this net", def->name,
                             i + 1);
-        if (net->layer[in[i].layer].row->loss)
-            return syn_fail(SYN_E_ARGUMENT, "%s: input %d is a loss; nothing can read it",
+        if (net->layer[in[i].layer].row->loss && !l->row->sum)
+            return syn_fail(SYN_E_ARGUMENT, "%s: input %d is a loss; only loss_sum can read it",
                             def->name, i + 1);
         l->in[i] = in[i].layer;
     }

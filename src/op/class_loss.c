@@ -1,6 +1,7 @@
 /* Cross entropies with options: of softmax(x) or of log-probabilities, against labels or distributions;
  * label smoothing, class weights, a label that is left out. Where the mean is not over the batch's rows a
  * first kernel counts what it is over. */
+#include "op/loss.h"
 #include "op/ops.h"
 #include "op/row.h"
 
@@ -22,8 +23,7 @@ int syn_class_loss_node(syn_graph *g, int x, int target, const syn_class_loss *o
     n->r[IGNORED] = o->ignored;
     n->list = o->weights;
     g->value[out[OUT_HIT]].integer = true;
-    g->loss = out[OUT_LOSS];
-    g->hits = out[OUT_HIT];
+    syn_graph_add_loss(g, node, out[OUT_LOSS], out[OUT_HIT]);
     return node;
 }
 
@@ -36,6 +36,8 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 }
 
 static void defines(syn_text *t, const syn_node *n, int64_t classes, bool norm) {
+    char common[SYN_LOSS_ROOM];
+    syn_text_add(t, "%s", syn_loss_defines(n, common));
     syn_text_add(t, "#define COLS %lld\n#define MEAN %d\n#define GRAD %d\n#define NORM %d\n", (long long)classes,
                  n->i[MEAN], n->i[GRAD], norm);
     syn_text_add(t, "#define LOGITS %d\n#define LABELS %d\n#define BY_WEIGHT %d\n",
@@ -78,6 +80,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     free(c.defs);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
+    syn_loss_samples(n, &c);
     if (norm) syn_call_arg(&c, syn_in(n->out[OUT_NORM]));
     syn_call_arg(&c, syn_out(n->out[OUT_LOSS]));
     syn_call_arg(&c, syn_out(n->out[OUT_HIT]));

@@ -87,8 +87,7 @@ int syn_element_loss_node(syn_graph *g, const syn_loss_fn *fn, const double *att
     g->node[node].i[FUNCTION] = number_of(fn->row.name);
     if (attr) memcpy(g->node[node].r, attr, sizeof *attr * (size_t)syn_loss_fn_attrs(fn));
     g->value[out[2]].integer = true;
-    g->loss = out[0];
-    if (fn->hit) g->hits = out[2];
+    syn_graph_add_loss(g, node, out[0], fn->hit ? out[2] : -1);
     return node;
 }
 
@@ -125,25 +124,28 @@ static void write_body(syn_text *t, const syn_node *n, const syn_loss_fn *fn, bo
 
 /* Division by rows is the plan's business, save in the gradient. */
 static void write_kernel(syn_text *t, const syn_node *n, const syn_loss_fn *fn, int64_t features) {
+    char common[SYN_LOSS_ROOM];
+    syn_text_add(t, "%s", syn_loss_defines(n, common));
     double share = n->i[MEAN] && !fn->summed ? 1 / (double)features : 1;
     syn_text_add(t, "KERNEL(element_loss)(__global const real *px, __global const real *pt, "
-                    "__global real *loss, %s%sconst int rows) {\n", fn->hit ? "__global int *hit, " : "",
+                    "SAMPLES_ARG __global real *loss, %s%sconst int rows) {\n", fn->hit ? "__global int *hit, " : "",
                  n->i[GRAD] ? "__global real *dx, " : "");
-    syn_text_add(t, "const real share = (real)(%.17g), factor = share%s;\n", share,
+    syn_text_add(t, "const real share = (real)(%.17g), whole = share * SCALE%s;\n", share,
                  n->i[MEAN] ? " / (real)rows" : "");
     syn_text_add(t, "FOR_ROWS(r, rows) {\nconst size_t at = (size_t)r * %lld;\n", (long long)features);
+    syn_text_add(t, "const real factor = whole * OF_SAMPLE(r);\n");
     syn_text_add(t, "realv sums = 0; real sum = 0; int c = 0;\n#if SYN_VEC > 1\n");
     syn_text_add(t, "for (; c + SYN_VEC <= %lld; c += SYN_VEC) {\n", (long long)features);
     write_body(t, n, fn, true);
     syn_text_add(t, "}\n#endif\nfor (; c < %lld; c++) {\n", (long long)features);
     write_body(t, n, fn, false);
-    syn_text_add(t, "}\nSTORE((row_sum(sums) + sum) * share, loss, r);\n");
+    syn_text_add(t, "}\nSTORE((row_sum(sums) + sum) * share * OF_SAMPLE(r), loss, r);\n");
     if (fn->hit) { /* right where all elements of the sample are */
         syn_text_add(t, "int right = 1;\nfor (c = 0; c < %lld; c++) {\n", (long long)features);
         write_names(t, n, fn, false);
         syn_text_add(t, "right &= %s;\n}\nhit[r] = right;\n", fn->hit);
     }
-    syn_text_add(t, "}\n}\n");
+    syn_text_add(t, "}\n}\n#undef SCALE\n#undef SAMPLES_ARG\n#undef OF_SAMPLE\n");
 }
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
@@ -158,6 +160,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c = { .text = t.s, .entry = "element_loss", .dims = 1 };
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
+    syn_loss_samples(n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     if (fn->hit) syn_call_arg(&c, syn_out(n->out[2]));
     if (n->i[GRAD]) syn_call_arg(&c, syn_out(n->out[1]));

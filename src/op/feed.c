@@ -4,12 +4,11 @@
 #include "op/feed.h"
 #include "op/ops.h"
 
-int syn_feed(syn_graph *g, syn_shape shape, bool target, bool labels) {
+int syn_feed(syn_graph *g, syn_shape shape, int *end, bool labels) {
     int y = syn_graph_value(g, shape, true);
     if (y < 0 || syn_graph_node(g, &syn_op_feed, NULL, 0, &y, 1) < 0) return -1;
     g->value[y].integer = labels;
-    *(target ? &g->target : &g->x) = y;
-    return y;
+    return *end = y;
 }
 
 const syn_op syn_op_feed = { .name = "feed" };
@@ -18,14 +17,14 @@ static const char *const stored_name[SYN_TYPES] = { "double", "float", "long", "
 
 syn_status syn_feed_emit(syn_emit *e, int value, syn_type stored, bool standardise, bool direct) {
     const syn_graph *g = e->graph;
-    bool target = value == g->target, labels = g->value[value].integer;
+    bool labels = g->value[value].integer;
     int64_t cols = syn_value_count(g, value);
     syn_call c = { .source = "op/feed.cl", .entry = labels ? "labels" : "feed", .dims = 1 };
     c.defs = syn_format("#define STORED %s\n#define COLS %lld\n#define STANDARDISE %d\n#define DIRECT %d\n"
                         "#define LABELS %d\n",
                         stored_name[stored], (long long)cols, standardise, direct, labels);
     if (!c.defs) return syn_no_memory(128);
-    syn_call_arg(&c, syn_block_arg(target ? SYN_BLOCK_Y : SYN_BLOCK_X, false));
+    syn_call_arg(&c, syn_block_arg(SYN_BLOCK_X, false));
     syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PERM, false));
     syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
     if (standardise) {

@@ -3,7 +3,7 @@
 
 #include "graph/graph.h"
 
-/* The call that fills `value` (g->x or g->target) from SYN_BLOCK_X or _Y stored as `stored`. direct:
+/* The call that fills `value`, a fed one, from SYN_BLOCK_X stored as `stored`. direct:
  * the block holds the batch itself, in order (streaming); else rows are taken by permutation. */
 syn_status syn_feed_emit(syn_emit *e, int value, syn_type stored, bool standardise, bool direct);
 

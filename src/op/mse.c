@@ -1,4 +1,5 @@
 /* Squared error: row losses and the gradient in one pass. */
+#include "op/loss.h"
 #include "op/ops.h"
 #include "op/row.h"
 
@@ -8,7 +9,7 @@ int syn_mse_node(syn_graph *g, int x, int target, bool mean) {
     int node = syn_graph_node(g, &syn_op_mse, (int[]){ x, target }, 2, out, 2);
     if (node < 0) return -1;
     g->node[node].i[0] = mean;
-    g->loss = out[0];
+    syn_graph_add_loss(g, node, out[0], -1);
     return node;
 }
 
@@ -22,14 +23,17 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
+    char common[SYN_LOSS_ROOM];
     SYN_TRY(syn_row_call(e, n->in[0], "op/mse.cl", "mse", &c,
-                         "#define FEATURES %lld\n#define MEAN %d\n#define GRAD %d\n",
-                         (long long)syn_value_count(e->graph, n->in[0]), n->i[0], n->i[1]));
+                         "#define FEATURES %lld\n#define MEAN %d\n#define GRAD %d\n%s",
+                         (long long)syn_value_count(e->graph, n->in[0]), n->i[0], n->i[1],
+                         syn_loss_defines(n, common)));
     int64_t rows = e->rows;
     c.global[0] = (size_t)syn_round_up(e->profile->cpu ? syn_ceil_div(rows, 8) : rows,
                                        (int64_t)c.local[0]);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
+    syn_loss_samples(n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     if (n->i[1]) syn_call_arg(&c, syn_out(n->out[1]));
     syn_call_arg(&c, syn_int(rows));

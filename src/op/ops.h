@@ -13,7 +13,8 @@
 int syn_op_count(void);
 const syn_op *syn_op_at(int i);
 
-int syn_feed(syn_graph *g, syn_shape shape, bool target, bool labels); /* rows of the data set */
+/* Rows of the data set; end: &g->x[i], &g->target[i] or &g->weights. */
+int syn_feed(syn_graph *g, syn_shape shape, int *end, bool labels);
 int syn_view(syn_graph *g, int x, syn_shape shape);                    /* same elements, other shape */
 int syn_gemm_node(syn_graph *g, int a, int b, bool ta, bool tb);       /* op(A) op(B) over last axes */
 int syn_colsum(syn_graph *g, int x, syn_shape shape); /* over all but the last axes, as `shape` */
@@ -37,8 +38,9 @@ typedef struct syn_moving {
 } syn_moving;
 int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps);
 
-/* Losses: make values of per-row losses and (softmax) hits; their third output is the gradient. scale is
- * the factor of the gradient; `mean`: divided by the rows of the batch too. */
+/* Losses: make values of per-row losses and (softmax) hits; another output is the gradient. `mean`: it is
+ * divided by the rows of the batch. Lowering may give a node a third input, weights of the samples that
+ * multiply losses and gradients by row, and a scale (SYN_LOSS_SCALE) of the gradient alone. */
 int syn_softmax_xent_node(syn_graph *g, int logits, int target, bool mean);
 /* Class losses with options: class_loss.cl has the formula. */
 enum {

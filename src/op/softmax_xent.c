@@ -1,4 +1,5 @@
 /* Cross entropy of softmax(x) against integer labels: row losses, hits and the gradient in one pass. */
+#include "op/loss.h"
 #include "op/ops.h"
 #include "op/row.h"
 
@@ -9,8 +10,7 @@ int syn_softmax_xent_node(syn_graph *g, int logits, int target, bool mean) {
     if (node < 0) return -1;
     g->node[node].i[0] = mean;
     g->value[out[1]].integer = true;
-    g->loss = out[0];
-    g->hits = out[1];
+    syn_graph_add_loss(g, node, out[0], out[1]);
     return node;
 }
 
@@ -24,10 +24,12 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
+    char common[SYN_LOSS_ROOM];
     SYN_TRY(syn_row_call(e, n->in[0], "op/softmax_xent.cl", "softmax_xent", &c,
-                         "#define MEAN %d\n#define GRAD %d\n", n->i[0], n->i[1]));
+                         "#define MEAN %d\n#define GRAD %d\n%s", n->i[0], n->i[1], syn_loss_defines(n, common)));
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
+    syn_loss_samples(n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     syn_call_arg(&c, syn_out(n->out[1]));
     if (n->i[1]) syn_call_arg(&c, syn_out(n->out[2]));

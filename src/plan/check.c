@@ -1,6 +1,7 @@
 /* Checks before the first step, and the sums behind them. */
 #include "plan/machinery.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int64_t buffer_sum(const syn_plan *plan) {
@@ -30,7 +31,8 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
     for (int i = 0; i < plan->n_lists && plan->has_graph[SYN_MODE_TRAIN]; i++) {
         if (plan->list_mode[i] != SYN_MODE_TRAIN || plan->list[i]->rows != plan->batch) continue;
         const syn_list *l = plan->list[i];
-        z->launches = (l->graph->x >= 0) + (l->graph->target >= 0);
+        z->launches = 0;
+        for (int k = 0; k < plan->n_fed; k++) z->launches += syn_fed_value(l->graph, &plan->fed[k]) >= 0;
         for (int k = 0; k < l->n_items; k++) {
             if (!syn_plan_item_in_step(plan, k - l->n_nodes_items)) continue;
             z->launches++;
@@ -59,31 +61,87 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
                     (double)(z.peak + used - limit) / 1048576, plan->batch);
 }
 
-/* Where the label that is left out is no class, the others are checked here. */
-static syn_status check_labels(const syn_plan *plan, const syn_data *data) {
-    if (plan->ignored < plan->classes || !syn_data_has_labels(data))
-        return syn_data_check_labels(data, plan->classes);
-    const int32_t *y = syn_data_y(data);
-    for (int64_t i = 0; i < syn_data_rows(data); i++)
-        if ((y[i] < 0 || y[i] >= plan->classes) && y[i] != plan->ignored)
-            return syn_fail(SYN_E_ARGUMENT, "row %lld has label %ld; there are classes 0 to %lld, and %lld is left "
-                                            "out", (long long)i, (long)y[i], (long long)plan->classes - 1,
-                            (long long)plan->ignored);
+static syn_status check_labels(const syn_fed *f, const syn_field_info *data, int64_t rows, const char *of) {
+    if (!data->labels)
+        return syn_fail(SYN_E_ARGUMENT, "the set has no labels%s: y must be whole class numbers, one per row", of);
+    const int32_t *y = data->data;
+    for (int64_t i = 0; i < rows; i++) {
+        if ((y[i] >= 0 && y[i] < f->classes) || (f->ignored >= 0 && y[i] == f->ignored)) continue;
+        char left_out[48] = "";
+        if (f->ignored >= 0) snprintf(left_out, sizeof left_out, ", and %lld is left out", (long long)f->ignored);
+        return syn_fail(SYN_E_ARGUMENT, "row %lld has label %ld%s, but there are %lld classes: labels run from 0 to "
+                                        "%lld%s; give the last layer more units or correct the label", (long long)i,
+                        (long)y[i], of, (long long)f->classes, (long long)f->classes - 1, left_out);
+    }
     return SYN_OK;
 }
 
-syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data) {
-    syn_shape x = syn_data_x_shape(data), y = syn_data_y_shape(data);
-    if (syn_shape_count(&x) != plan->x_count) {
-        char got[96];
-        syn_shape_print(&x, got, sizeof got);
-        return syn_fail(SYN_E_SHAPE, "the data has samples of shape %s, %lld values; the net's input has %lld",
-                        got, (long long)syn_shape_count(&x), (long long)plan->x_count);
+typedef bool (*field_fn)(const syn_data *data, int k, syn_field_info *info);
+
+/* The k-th of `want` inputs (targets) among the set's n: by name, or by place where names do not tell. */
+static syn_status find(const syn_data *data, field_fn at, int n, int k, int want, const syn_fed *f,
+                       syn_field_info *info) {
+    const char *what = f->kind == SYN_FED_INPUT ? "input" : "target";
+    bool named = false;
+    for (int i = 0; i < n; i++) {
+        at(data, i, info);
+        if (info->name && strcmp(info->name, f->name) == 0) return SYN_OK;
+        named |= info->name != NULL;
     }
-    if (plan->loss < 0 || !syn_data_has_y(data)) return SYN_OK;
-    if (plan->labels) return check_labels(plan, data);
-    int64_t count = y.rank ? syn_shape_count(&y) : 1;
-    if (count == plan->y_count) return SYN_OK;
-    return syn_fail(SYN_E_SHAPE, "the data has targets of %lld values, the loss compares %lld",
-                    (long long)count, (long long)plan->y_count);
+    if (n == want && (!named || n == 1)) {
+        at(data, k, info);
+        return SYN_OK;
+    }
+    if (!named)
+        return syn_fail(SYN_E_SHAPE, "the data has %d %s%s, the net %d; give one for each, in order of description, "
+                                     "or by name", n, what, n == 1 ? "" : "s", want);
+    syn_text names = { 0 };
+    for (int i = 0; i < n; i++) {
+        at(data, i, info);
+        syn_text_add(&names, "%s%s", i ? ", " : "", info->name ? info->name : "one without a name");
+    }
+    syn_fail(SYN_E_ARGUMENT, "the data has no %s '%s', which the net wants; it has: %s", what, f->name,
+             syn_text_str(&names));
+    syn_text_free(&names);
+    return SYN_E_ARGUMENT;
+}
+
+static syn_status check_input(const syn_fed *f, const syn_field_info *info, int want) {
+    if (syn_shape_count(&info->shape) == f->count) return SYN_OK;
+    char got[96];
+    syn_shape_print(&info->shape, got, sizeof got);
+    return syn_fail(SYN_E_SHAPE, "the data has samples of shape %s, %lld values; the net's input%s%s has %lld", got,
+                    (long long)syn_shape_count(&info->shape), want > 1 ? " " : "", want > 1 ? f->name : "",
+                    (long long)f->count);
+}
+
+static syn_status check_target(const syn_plan *plan, const syn_fed *f, const syn_field_info *info, int64_t rows) {
+    char of[96] = "";
+    if (plan->n_losses > 1) snprintf(of, sizeof of, " for %s", f->name);
+    if (f->labels) return check_labels(f, info, rows, of);
+    int64_t count = info->labels ? 1 : syn_shape_count(&info->shape);
+    if (count == f->count) return SYN_OK;
+    return syn_fail(SYN_E_SHAPE, "the data has targets of %lld values%s, the loss compares %lld", (long long)count, of,
+                    (long long)f->count);
+}
+
+syn_status syn_plan_match(const syn_plan *plan, const syn_data *data, syn_field_info *from, bool *there) {
+    bool targets = syn_data_has_y(data);
+    for (int i = 0; i < plan->n_fed; i++) {
+        const syn_fed *f = &plan->fed[i];
+        there[i] = f->kind != SYN_FED_TARGET || targets;
+        if (f->kind == SYN_FED_INPUT) {
+            SYN_TRY(find(data, syn_data_input, syn_data_inputs(data), i, plan->n_inputs, f, &from[i]));
+            SYN_TRY(check_input(f, &from[i], plan->n_inputs));
+        } else if (f->kind == SYN_FED_WEIGHTS) {
+            there[i] = syn_data_weights(data, &from[i]);
+        } else if (targets) {
+            SYN_TRY(find(data, syn_data_target, syn_data_targets(data), f->index, plan->n_losses, f, &from[i]));
+            SYN_TRY(check_target(plan, f, &from[i], syn_data_rows(data)));
+        }
+    }
+    syn_field_info weights;
+    if (!plan->n_losses || plan->weighted || !syn_data_weights(data, &weights)) return SYN_OK;
+    return syn_fail(SYN_E_ARGUMENT, "the data has weights of the samples, and the plan takes none; make it with "
+                                    "sample_weights");
 }

@@ -2,6 +2,8 @@
 #ifndef SYN_PLAN_CONTROL_H
 #define SYN_PLAN_CONTROL_H
 
+#include <syncline/base.h>
+
 enum {
     SYN_CTL_STEP = 0, /* optimizer steps taken */
     SYN_CTL_KEY = 1,  /* two words: the seed */
@@ -10,7 +12,6 @@ enum {
     SYN_CTL_LATCH_STEP = 5,
     SYN_CTL_LATCH_CURSOR = 6,
     SYN_CTL_GRAD_LATCH = 7,
-    SYN_CTL_HITS = 8,
     SYN_CTL_ROWS = 9,
     SYN_CTL_BATCHES = 10,
     SYN_CTL_GRADS = 11,
@@ -18,11 +19,14 @@ enum {
     SYN_CTL_SKIP_GUILTY = 15,
     SYN_CTL_NORM_STEPS = 18,
     SYN_CTL_PASS = 24,
+    SYN_CTL_HITS = 32, /* by loss */
     SYN_CTL_WORDS = 64
 };
 enum { SYN_LATCH_LOSS = 1, SYN_LATCH_GRAD = 2 };
-enum { SYN_METRIC_LOSS = 0, SYN_METRIC_CARRY, SYN_METRIC_LAST, SYN_METRIC_CLIP, SYN_METRIC_NORM,
-       SYN_METRIC_NORMS, SYN_METRIC_PENALTY, SYN_METRIC_PENALTIES, SYN_METRICS };
+enum { SYN_METRIC_CLIP = 3, SYN_METRIC_NORM, SYN_METRIC_NORMS, SYN_METRIC_PENALTY, SYN_METRIC_PENALTIES,
+       SYN_METRIC_LOSSES = 8, /* by loss, three each: */
+       SYN_METRIC_SUM = 0, SYN_METRIC_CARRY, SYN_METRIC_LAST, SYN_METRIC_EACH,
+       SYN_METRICS = SYN_METRIC_LOSSES + SYN_METRIC_EACH * SYN_MAX_ENDS };
 enum { SYN_TALLY_SUM = 1, SYN_TALLY_ADVANCE = 2, SYN_TALLY_GROUP = 64 };
 enum { SYN_SCALAR_ROWS = 256 }; /* rows of the step-scalar table: steps ahead, in two halves */
 enum { SYN_TILE = 2048 };       /* weights of a tile of the update kernel */

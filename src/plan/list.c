@@ -159,9 +159,10 @@ syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype) {
         for (int k = 0; k < l->item[i].call.n_args; k++)
             if (l->item[i].call.arg[k].kind == SYN_ARG_VALUE)
                 touch(&lives[syn_value_root(g, l->item[i].call.arg[k].value)], i);
-    const int fed[] = { g->x, g->target };
-    for (size_t i = 0; i < SYN_COUNT(fed); i++)
-        if (fed[i] >= 0) touch(&lives[syn_value_root(g, fed[i])], 0);
+    for (int i = 0; i < 2 * SYN_MAX_ENDS + 1; i++) {
+        int fed = i < SYN_MAX_ENDS ? g->x[i] : i < 2 * SYN_MAX_ENDS ? g->target[i - SYN_MAX_ENDS] : g->weights;
+        if (fed >= 0) touch(&lives[syn_value_root(g, fed)], 0);
+    }
     for (int v = 0; v < g->n_values; v++) /* a view that stays keeps what it views */
         if (g->value[v].keep) lives[syn_value_root(g, v)].forever = true;
     for (int v = 0; v < g->n_values; v++) {

@@ -98,13 +98,28 @@ static syn_status append(syn_list *l, syn_call *c, syn_text *defs) {
     return syn_list_append(l, c);
 }
 
+/* The losses and hits as arguments of the tally, and the lists of them. */
+static void define_losses(syn_text *t, const syn_graph *g, int n) {
+    syn_text_add(t, "#define N_LOSSES %d\n#define LOSS_ARGS", n);
+    for (int k = 0; k < n; k++) {
+        syn_text_add(t, " __global const real *loss%d,", k);
+        if (g->hits[k] >= 0) syn_text_add(t, " __global const int *hit%d,", k);
+    }
+    syn_text_add(t, "\n#define EACH_LOSS(X)");
+    for (int k = 0; k < n; k++) syn_text_add(t, " X(%d, loss%d)", k, k);
+    syn_text_add(t, "\n#define EACH_HIT(X)");
+    for (int k = 0; k < n; k++)
+        if (g->hits[k] >= 0) syn_text_add(t, " X(%d, hit%d)", k, k);
+    syn_text_add(t, "\n");
+}
+
 static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
     const syn_graph *g = l->graph;
     bool sum = flags & SYN_TALLY_SUM, train = plan->has_graph[SYN_MODE_TRAIN] &&
                                               g == &plan->graph[SYN_MODE_TRAIN];
     bool norms = (flags & SYN_TALLY_ADVANCE) && syn_frame_needs_norm(&plan->frame);
     syn_text defs = { 0 };
-    syn_text_add(&defs, "#define LOSS %d\n#define HITS %d\n", sum, sum && g->hits >= 0);
+    define_losses(&defs, g, sum ? g->n_losses : 0);
     if (norms) {
         frame_defs(plan, &defs);
     } else {
@@ -116,8 +131,10 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
     syn_call c = { .source = "op/tally.cl", .entry = "tally", .dims = 1 };
     syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
     syn_call_arg(&c, syn_block_arg(SYN_BLOCK_METRICS, true));
-    if (sum) syn_call_arg(&c, syn_in(g->loss));
-    if (sum && g->hits >= 0) syn_call_arg(&c, syn_in(g->hits));
+    for (int k = 0; sum && k < g->n_losses; k++) {
+        syn_call_arg(&c, syn_in(g->loss[k]));
+        if (g->hits[k] >= 0) syn_call_arg(&c, syn_in(g->hits[k]));
+    }
     if (norms) {
         syn_call_arg(&c, syn_block_arg(SYN_BLOCK_RANGES, false));
         syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARTIAL, false));
@@ -255,7 +272,7 @@ enum { INTS_OF_PLACE = 4 };
 
 int64_t syn_machinery_bytes(const syn_plan *plan) {
     int64_t real = syn_plan_real(plan), bytes = SYN_CTL_WORDS * 4 + SYN_METRICS * real;
-    if (plan->standardise) bytes += 2 * plan->x_count * real;
+    if (plan->standardise) bytes += 2 * plan->state->n_features * real;
     if (!plan->has_graph[SYN_MODE_TRAIN]) return bytes;
     int64_t n = plan->state->n_params;
     if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
@@ -274,17 +291,28 @@ static syn_status zeros(syn_plan *plan, syn_block b, int64_t bytes, const char *
     return syn_buffer_zero(plan->block[b]);
 }
 
+/* Mean and 1/deviation of each input, whose features stand one behind the other in the state. */
+static syn_status standardisation(syn_plan *plan) {
+    const syn_net *net = plan->state->net;
+    int64_t at = 0, real = syn_plan_real(plan);
+    for (int i = 0, k = 0; i < net->n_layers; i++) {
+        if (net->layer[i].row != &syn_layer_input) continue;
+        int64_t n = syn_shape_count(&net->layer[i].shape);
+        SYN_TRY(syn_buffer_create(&plan->shift[k], plan->ctx, n * real, "standardisation"));
+        SYN_TRY(syn_buffer_create(&plan->scale[k], plan->ctx, n * real, "standardisation"));
+        SYN_TRY(syn_reals_write(plan->shift[k], plan->dtype, 0, plan->state->mean + at, n));
+        SYN_TRY(syn_reals_write(plan->scale[k++], plan->dtype, 0, plan->state->inv_dev + at, n));
+        at += n;
+    }
+    return SYN_OK;
+}
+
 syn_status syn_machinery_allocate(syn_plan *plan) {
     const syn_state *s = plan->state;
     int64_t real = syn_plan_real(plan), n = s->n_params;
     SYN_TRY(zeros(plan, SYN_BLOCK_CONTROL, SYN_CTL_WORDS * 4, "the control block"));
     SYN_TRY(zeros(plan, SYN_BLOCK_METRICS, SYN_METRICS * real, "the metrics"));
-    if (s->mean) {
-        SYN_TRY(zeros(plan, SYN_BLOCK_SHIFT, s->n_features * real, "standardisation"));
-        SYN_TRY(zeros(plan, SYN_BLOCK_SCALE, s->n_features * real, "standardisation"));
-        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SHIFT], plan->dtype, 0, s->mean, s->n_features));
-        SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_SCALE], plan->dtype, 0, s->inv_dev, s->n_features));
-    }
+    if (s->mean) SYN_TRY(standardisation(plan));
     if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
     SYN_TRY(zeros(plan, SYN_BLOCK_GRADS, plan->grad_length * real, "the gradients"));
     plan->block[SYN_BLOCK_SUMS] = plan->block[SYN_BLOCK_GRADS];

@@ -45,13 +45,37 @@ syn_status syn_plan_reset_metrics(syn_plan *plan) {
     return syn_plan_restore(plan, &s);
 }
 
-void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy) {
+/* Whether loss k is a mean over the rows, else it is a sum. */
+static bool is_mean(const syn_plan *plan, int k) {
     const syn_graph *g = &plan->graph[SYN_MODE_EVAL];
+    return g->node[g->value[g->loss[k]].producer].i[0];
+}
+
+void syn_plan_loss_at(const syn_plan *plan, const syn_snapshot *s, int k, double *loss, double *accuracy) {
     double rows = s->ctl[SYN_CTL_ROWS], batches = s->ctl[SYN_CTL_BATCHES];
-    bool mean = g->node[g->value[g->loss].producer].i[0];
-    double sum = s->metrics[SYN_METRIC_LOSS] + s->metrics[SYN_METRIC_CARRY];
-    *loss = rows > 0 ? sum / (mean ? rows : batches) : NAN;
-    *accuracy = g->hits >= 0 && rows > 0 ? s->ctl[SYN_CTL_HITS] / rows : NAN;
+    const double *m = s->metrics + SYN_METRIC_LOSSES + SYN_METRIC_EACH * k;
+    *loss = rows > 0 ? (m[SYN_METRIC_SUM] + m[SYN_METRIC_CARRY]) / (is_mean(plan, k) ? rows : batches) : NAN;
+    bool hits = plan->graph[SYN_MODE_EVAL].hits[k] >= 0;
+    *accuracy = hits && rows > 0 ? s->ctl[SYN_CTL_HITS + k] / rows : NAN;
+}
+
+void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy) {
+    *loss = 0;
+    *accuracy = NAN;
+    for (int k = 0; k < plan->n_losses; k++) {
+        double one, right;
+        syn_plan_loss_at(plan, s, k, &one, &right);
+        *loss += plan->loss_weight[k] * one;
+        if (isnan(*accuracy)) *accuracy = right;
+    }
+}
+
+double syn_plan_loss_last(const syn_plan *plan, const syn_snapshot *s, int rows) {
+    double loss = 0;
+    for (int k = 0; k < plan->n_losses; k++)
+        loss += plan->loss_weight[k] * s->metrics[SYN_METRIC_LOSSES + SYN_METRIC_EACH * k + SYN_METRIC_LAST] /
+                (is_mean(plan, k) ? rows : 1);
+    return loss;
 }
 
 /* Whether any element of a value's buffer is not finite. */
@@ -75,9 +99,15 @@ static const char *layer_name(const syn_plan *plan, int layer) {
 static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t size) {
     const syn_graph *g = l->graph;
     bool found = false;
-    SYN_TRY(has_nonfinite(plan, l, g->x, &found));
-    if (found) {
-        snprintf(guilty, size, "the input data");
+    for (int i = 0; i < plan->n_fed; i++) {
+        int value = syn_fed_value(g, &plan->fed[i]);
+        if (value < 0 || plan->fed[i].labels) continue;
+        SYN_TRY(has_nonfinite(plan, l, value, &found));
+        if (!found) continue;
+        const char *what = plan->fed[i].kind == SYN_FED_INPUT ? "input" : plan->fed[i].kind == SYN_FED_TARGET ? "target"
+                                                                                                           : "weight";
+        snprintf(guilty, size, "the %s data%s%s", what, plan->n_inputs + plan->n_losses > 2 ? " of " : "",
+                 plan->n_inputs + plan->n_losses > 2 ? plan->fed[i].name : "");
         return SYN_OK;
     }
     for (int i = 0; i < l->n_nodes_items && !found; i++) {

@@ -50,18 +50,23 @@ static syn_status feed(syn_plan *plan, syn_mode mode, const syn_cl_array *x, con
     bool train = mode == SYN_MODE_TRAIN;
     if (plan->loss < 0 && train)
         return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
-    SYN_TRY(check(plan, x, plan->x_count, "x"));
+    if (plan->n_inputs > 1 || plan->n_losses > 1 || plan->n_outputs > 1 || plan->weighted)
+        return syn_fail(SYN_E_ARGUMENT, "buffers of one's own are for plans of one input and one loss, "
+                                        "without weights of the samples");
+    SYN_TRY(check(plan, x, plan->fed[0].count, "x"));
     if (train) {
-        SYN_TRY(check(plan, y, plan->y_count, "y"));
+        SYN_TRY(check(plan, y, plan->fed[1].count, "y"));
         if (y->shape.dim[0] != x->shape.dim[0])
             return syn_fail(SYN_E_SHAPE, "x has %lld rows, y %lld", (long long)x->shape.dim[0],
                             (long long)y->shape.dim[0]);
     }
-    SYN_TRY(syn_plan_source(&source, plan, x->type, train ? y->type : SYN_I32, train, true));
+    const syn_type type[] = { x->type, train ? y->type : SYN_I32 };
+    const bool there[] = { true, train };
+    SYN_TRY(syn_plan_source(&source, plan, type, there, true));
     SYN_TRY(syn_plan_list(plan, mode, (int)x->shape.dim[0], list));
     SYN_TRY(take(plan, x, LENT_X, "x"));
     if (train) SYN_TRY(take(plan, y, LENT_Y, "y"));
-    return syn_source_lend(source, *list, plan->lent[LENT_X], train ? plan->lent[LENT_Y] : NULL);
+    return syn_source_lend(source, *list, plan->lent);
 }
 
 static syn_status mark(syn_plan *plan, cl_event *event) {
@@ -91,9 +96,9 @@ static syn_status infer(syn_plan *plan, const syn_cl_array *x, cl_mem out, size_
     SYN_TRY(feed(plan, SYN_MODE_INFER, x, NULL, &l));
     SYN_TRY(syn_plan_enqueue_forward(plan, l));
     const syn_graph *g = l->graph;
-    int64_t bytes = syn_value_count(g, g->output) * l->rows * syn_plan_real(plan);
+    int64_t bytes = syn_value_count(g, g->output[0]) * l->rows * syn_plan_real(plan);
     SYN_TRY(syn_buffer_rewrap(&plan->lent[LENT_OUT], plan->ctx, out, 0, (int64_t)offset + bytes));
-    return syn_buffer_copy(l->value[syn_value_root(g, g->output)], 0, plan->lent[LENT_OUT],
+    return syn_buffer_copy(l->value[syn_value_root(g, g->output[0])], 0, plan->lent[LENT_OUT],
                            (int64_t)offset, bytes);
 }
 

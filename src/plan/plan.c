@@ -22,18 +22,24 @@ static void trace_graph(const syn_plan *plan, const syn_graph *g) {
     syn_text_free(&t);
 }
 
+static bool is_input(const syn_graph *g, int value) {
+    for (int i = 0; i < SYN_MAX_ENDS; i++)
+        if (g->x[i] == value) return true;
+    return false;
+}
+
 static syn_status build_train(syn_plan *plan) {
     syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
-    const syn_lower_opts o = { .loss = plan->loss, .output = -1, .train = true, .keep = plan->keep,
+    const syn_lower_opts o = { .loss = plan->loss, .weighted = plan->weighted, .train = true, .keep = plan->keep,
                                .trained = plan->trained };
-    SYN_TRY(syn_net_lower(plan->state->net, &o, g, &plan->loss_node));
+    SYN_TRY(syn_net_lower(plan->state->net, &o, g));
     bool *wanted = calloc((size_t)g->n_values + 1, sizeof *wanted);
     if (!wanted) return syn_no_memory((size_t)g->n_values);
     for (int v = 0; v < g->n_values; v++)
         wanted[v] = (g->value[v].kind == SYN_VALUE_PARAM && plan->trained[g->value[v].param] &&
                      !plan->state->net->param[g->value[v].param].statistic) ||
-                    (plan->keep && v == g->x);
-    syn_status status = syn_graph_grad(g, plan->loss_node, wanted, &syn_map_grad_ops);
+                    (plan->keep && is_input(g, v));
+    syn_status status = syn_graph_grad(g, -1, wanted, &syn_map_grad_ops);
     int n = g->n_values;
     free(wanted);
     SYN_TRY(status);
@@ -49,12 +55,12 @@ static syn_status build_train(syn_plan *plan) {
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     syn_graph *g = &plan->graph[mode];
     bool eval = mode != SYN_MODE_INFER && mode != SYN_MODE_PASSES;
-    int ignored;
-    const syn_lower_opts o = { .loss = eval ? plan->loss : -1, .output = eval ? -1 : plan->output,
-                               .link = plan->loss >= 0, .link_loss = plan->loss,
-                               .collect = mode == SYN_MODE_COLLECT,
-                               .passes = mode == SYN_MODE_PASSES };
-    SYN_TRY(syn_net_lower(plan->state->net, &o, g, &ignored));
+    syn_lower_opts o = { .loss = eval ? plan->loss : -1, .weighted = plan->weighted,
+                         .n_outputs = eval ? 0 : plan->n_outputs, .collect = mode == SYN_MODE_COLLECT,
+                         .passes = mode == SYN_MODE_PASSES };
+    memcpy(o.output, plan->output, sizeof o.output);
+    memcpy(o.link, plan->link, sizeof o.link);
+    SYN_TRY(syn_net_lower(plan->state->net, &o, g));
     SYN_TRY(syn_graph_prune(g));
     if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
     trace_graph(plan, g);
@@ -136,31 +142,68 @@ static syn_status set_key(syn_plan *plan) {
     return syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_KEY * 4, key, sizeof key, true);
 }
 
-/* Which layers are loss and output, and what the data must look like. */
+/* Everything that must be fed: inputs that the loss or an output leads back to, targets, weights. */
+static syn_status resolve_fed(syn_plan *plan) {
+    const syn_net *net = plan->state->net;
+    bool *needed = calloc((size_t)net->n_layers + 1, sizeof *needed);
+    if (!needed) return syn_no_memory((size_t)net->n_layers);
+    syn_net_mark(net, needed, plan->loss);
+    for (int k = 0; k < plan->n_outputs; k++) syn_net_mark(net, needed, plan->output[k]);
+    for (int i = 0; i < net->n_layers; i++)
+        if (needed[i] && net->layer[i].row == &syn_layer_input)
+            plan->fed[plan->n_fed++] = (syn_fed){ .kind = SYN_FED_INPUT, .index = syn_net_inputs(net, i),
+                                                  .name = net->layer[i].name, .ignored = -1,
+                                                  .count = syn_shape_count(&net->layer[i].shape) };
+    free(needed);
+    plan->n_inputs = plan->n_fed;
+    for (int k = 0; k < plan->n_losses; k++) {
+        const syn_net_layer *loss = &net->layer[plan->losses[k]], *in = &net->layer[loss->in[0]];
+        bool labels = loss->row->labels;
+        plan->fed[plan->n_fed++] = (syn_fed){ .kind = SYN_FED_TARGET, .index = k, .name = loss->name,
+                                              .labels = labels, .ignored = loss->ignored - 1,
+                                              .classes = labels ? in->shape.dim[in->shape.rank - 1] : 0,
+                                              .count = labels ? 1 : syn_shape_count(&in->shape) };
+    }
+    if (plan->weighted && plan->n_losses)
+        plan->fed[plan->n_fed++] = (syn_fed){ .kind = SYN_FED_WEIGHTS, .name = "the weights", .count = 1,
+                                              .ignored = -1 };
+    return SYN_OK;
+}
+
+/* Which layers are losses and outputs. */
 static syn_status resolve_ends(syn_plan *plan, const syn_plan_opts *o) {
     const syn_net *net = plan->state->net;
     if ((o->loss.net && o->loss.net != net) || (o->output.net && o->output.net != net))
         return syn_fail(SYN_E_ARGUMENT, "loss or output is of another net than the state");
     plan->loss = o->loss.net ? o->loss.layer : -1;
-    plan->output = o->output.net ? o->output.layer : -1;
-    if (plan->loss >= net->n_layers || plan->output >= net->n_layers)
+    int output = o->output.net ? o->output.layer : -1;
+    if (plan->loss >= net->n_layers || output >= net->n_layers)
         return syn_fail(SYN_E_ARGUMENT, "loss or output is no layer of the net");
     if (plan->loss >= 0 && !net->layer[plan->loss].row->loss)
         return syn_fail(SYN_E_ARGUMENT, "loss: %s is a %s, not a loss", net->layer[plan->loss].name,
                         net->layer[plan->loss].def->name);
-    if (plan->output < 0 && plan->loss >= 0) plan->output = net->layer[plan->loss].in[0];
-    if (plan->output < 0) return syn_fail(SYN_E_ARGUMENT, "a plan needs a loss or an output");
+    if (output >= 0 && net->layer[output].row->loss)
+        return syn_fail(SYN_E_ARGUMENT, "output: %s is a loss", net->layer[output].name);
+    if (plan->loss >= 0) plan->n_losses = syn_net_losses(net, plan->loss, plan->losses, plan->loss_weight);
+    if (output < 0 && plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "a plan needs a loss or an output");
+    plan->n_outputs = output >= 0 ? 1 : plan->n_losses;
+    for (int k = 0; k < plan->n_outputs; k++) {
+        plan->output[k] = output >= 0 ? output : net->layer[plan->losses[k]].in[0];
+        plan->link[k] = -1;
+        for (int j = 0; j < plan->n_losses && plan->link[k] < 0; j++)
+            if (net->layer[plan->losses[j]].in[0] == plan->output[k]) plan->link[k] = plan->losses[output >= 0 ? j : k];
+    }
     if (net->n_params > plan->state->n_params)
         return syn_fail(SYN_E_ARGUMENT, "the net grew after its state was made");
-    for (int i = 0; i < net->n_layers; i++)
-        if (net->layer[i].row == &syn_layer_input) plan->x_count = syn_shape_count(&net->layer[i].shape);
-    if (plan->loss < 0) return SYN_OK;
-    const syn_net_layer *in = &net->layer[net->layer[plan->loss].in[0]];
-    plan->labels = net->layer[plan->loss].row->labels;
-    plan->classes = plan->labels ? in->shape.dim[in->shape.rank - 1] : 0;
-    plan->ignored = net->layer[plan->loss].ignored - 1;
-    plan->y_count = plan->labels ? 1 : syn_shape_count(&in->shape);
-    return SYN_OK;
+    return resolve_fed(plan);
+}
+
+int syn_plan_losses(const syn_plan *plan) { return plan->n_losses; }
+
+const char *syn_plan_loss_name(const syn_plan *plan, int k, double *weight) {
+    if (k < 0 || k >= plan->n_losses) return NULL;
+    if (weight) *weight = plan->loss_weight[k];
+    return plan->state->net->layer[plan->losses[k]].name;
 }
 
 /* A schedule that needs the length of the run may wait for it: syn_fit tells, before its first step. */
@@ -189,9 +232,10 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
     }
     if (plan->dtype == SYN_DOUBLE && !syn_ctx_profile_of(plan->ctx)->fp64)
         return syn_fail(SYN_E_DEVICE, "dtype double: the device has no fp64; use float");
-    if (plan->state->mean && plan->state->n_features != plan->x_count)
-        return syn_fail(SYN_E_SHAPE, "the standardisation has %lld features, the input %lld",
-                        (long long)plan->state->n_features, (long long)plan->x_count);
+    int64_t features = syn_net_features(plan->state->net);
+    if (plan->state->mean && plan->state->n_features != features)
+        return syn_fail(SYN_E_SHAPE, "the standardisation has %lld features, the net's inputs %lld",
+                        (long long)plan->state->n_features, (long long)features);
     if (plan->loss >= 0) {
         SYN_TRY(syn_optim_prepare(&o->optim, plan->preset, &plan->optim));
         plan->schedule = o->schedule.def ? o->schedule : syn_schedule_constant(NULL);
@@ -236,7 +280,7 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
         return syn_fail(SYN_E_ARGUMENT, "batch, steps and memory_limit must not be negative");
     syn_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return syn_no_memory(sizeof *plan);
-    *plan = (syn_plan){ .state = state, .ctx = state->ctx, .dtype = o->dtype, .loss_node = -1,
+    *plan = (syn_plan){ .state = state, .ctx = state->ctx, .dtype = o->dtype, .weighted = o->sample_weights,
                         .batch = o->batch ? o->batch : 32, .fuse = !o->no_fuse, .keep = o->keep,
                         .stream = o->stream, .memory_limit = o->memory_limit, .steps = o->steps,
                         .epoch_steps = o->epoch_steps,
@@ -247,7 +291,7 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
     if (status != SYN_OK) syn_plan_destroy(plan);
     else *out = plan;
     if (status == SYN_OK && plan->loss >= 0)
-        syn_pairing_check(state->net, state->net->layer[plan->loss].in[0],
+        syn_pairing_check(state->net, state->net->layer[plan->losses[0]].in[0],
                           plan->standardise ? SYN_INPUT_STANDARD : SYN_INPUT_UNKNOWN, warn, plan->ctx);
     return status;
 }
@@ -277,6 +321,10 @@ void syn_plan_destroy(syn_plan *plan) {
             syn_buffer_destroy(plan->block[i]);
     for (size_t i = 0; i < SYN_COUNT(plan->mark); i++) syn_event_release(plan->mark[i]);
     syn_event_release(plan->asked.event);
+    for (int i = 0; i < SYN_MAX_ENDS; i++) {
+        syn_buffer_destroy(plan->shift[i]);
+        syn_buffer_destroy(plan->scale[i]);
+    }
     free(plan->grad);
     free(plan->grad_offset);
     free(plan->tile);

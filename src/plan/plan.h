@@ -24,6 +24,17 @@ typedef enum syn_mode {
     SYN_MODES
 } syn_mode;
 
+/* What is fed to a plan: its inputs, the targets of its losses, the weights of the samples. */
+typedef enum syn_fed_kind { SYN_FED_INPUT, SYN_FED_TARGET, SYN_FED_WEIGHTS } syn_fed_kind;
+typedef struct syn_fed {
+    syn_fed_kind kind;
+    int index;       /* of graph.x or graph.target */
+    const char *name; /* of the input layer or the loss */
+    int64_t count;   /* elements of a row */
+    bool labels;
+    int64_t classes, ignored; /* ignored: the label the loss leaves out, -1: none */
+} syn_fed;
+
 struct syn_plan {
     syn_state *state;
     syn_ctx *ctx;
@@ -31,9 +42,13 @@ struct syn_plan {
     int batch;
     bool fuse, keep, stream;
     int64_t memory_limit, steps, epoch_steps;
-    int loss, output;        /* layers; -1: none */
-    bool labels;
-    int64_t classes, ignored; /* ignored: the label the loss leaves out, -1: none */
+    int loss;                /* layer, perhaps a sum; -1: none */
+    int n_losses, losses[SYN_MAX_ENDS]; /* layers that make it up */
+    double loss_weight[SYN_MAX_ENDS];
+    int n_outputs, output[SYN_MAX_ENDS], link[SYN_MAX_ENDS]; /* layers; losses whose links are applied, -1: none */
+    syn_fed fed[SYN_MAX_FED]; /* inputs first, then targets, then weights */
+    int n_fed, n_inputs;
+    bool weighted;
     syn_optim_use optim;
     syn_frame frame;
     syn_schedule schedule;
@@ -41,8 +56,6 @@ struct syn_plan {
     syn_preset preset;
     syn_graph graph[SYN_MODES];
     bool has_graph[SYN_MODES];
-    int loss_node;
-    int64_t x_count, y_count; /* elements of a row */
     syn_kernels kernels;
     syn_list **list;          /* siblings: by mode and rows, first the full batch of each mode */
     syn_mode *list_mode;
@@ -68,10 +81,11 @@ struct syn_plan {
     int64_t step;             /* optimizer steps enqueued */
     int64_t table_block;      /* block of the scalar table that is on the device, -1: none */
     void *table[2];           /* host halves of the table */
+    syn_buffer *shift[SYN_MAX_ENDS], *scale[SYN_MAX_ENDS]; /* standardisation, by input */
     syn_source **source;      /* of syn_step and its kin, one for each form of batches */
     int n_sources, cap_sources;
     syn_source *direct;       /* the one of them last used from host memory */
-    int32_t *host_labels;     /* a batch of labels, as the device takes them */
+    int32_t *host_labels;     /* batches of labels, by loss, as the device takes them */
     syn_buffer *lent[3];      /* x, y and results in a caller's memory, while a call lasts */
     syn_list *last;           /* training list run last, for reading by name */
     bool standardise;         /* the state did when the plan was made */
@@ -101,7 +115,8 @@ syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **lis
 syn_status syn_plan_need_passes(syn_plan *plan);
 /* Emission of one list without binding (create measures before it allocates). */
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *list);
-syn_status syn_plan_check_data(const syn_plan *plan, const syn_data *data);
+/* What of the set goes where, checked: by fed thing, its field, and whether the set has it. */
+syn_status syn_plan_match(const syn_plan *plan, const syn_data *data, syn_field_info *from, bool *there);
 syn_status syn_plan_check_memory(const syn_plan *plan);
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
 
@@ -137,6 +152,15 @@ syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s); /* waits */
 syn_status syn_plan_reset_metrics(syn_plan *plan);
 /* SYN_OK, or SYN_E_NONFINITE naming the guilty layer: runs the guilty batch again, node by node. */
 syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows);
+/* The mean of loss k over the sums, and its accuracy (NAN: it has none). */
+void syn_plan_loss_at(const syn_plan *plan, const syn_snapshot *s, int k, double *loss, double *accuracy);
+/* The weighted sum of all; accuracy: of the first loss that has one. */
 void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy);
+/* The same of a batch of `rows` alone. */
+double syn_plan_loss_last(const syn_plan *plan, const syn_snapshot *s, int rows);
+/* The graph's value that a fed thing fills, -1: this graph does not read it. */
+static inline int syn_fed_value(const syn_graph *g, const syn_fed *f) {
+    return f->kind == SYN_FED_INPUT ? g->x[f->index] : f->kind == SYN_FED_TARGET ? g->target[f->index] : g->weights;
+}
 
 #endif

@@ -52,8 +52,13 @@ static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, s
     syn_text_add(t, "\n%s, %d rows\n%4s   %-44s %10s %10s\n", name[mode], l->rows, "", "launch", "KiB",
                  "MFLOP");
     int number = 0;
-    syn_text_add(t, "%4d > %-44s\n", number++, "feed x");
-    if (l->graph->target >= 0) syn_text_add(t, "%4d > %-44s\n", number++, "feed y");
+    for (int k = 0; k < plan->n_fed; k++) {
+        const syn_fed *f = &plan->fed[k];
+        if (syn_fed_value(l->graph, f) < 0) continue;
+        const char *what = f->kind == SYN_FED_INPUT ? "x" : f->kind == SYN_FED_TARGET ? "y" : "weights";
+        bool several = (f->kind == SYN_FED_INPUT ? plan->n_inputs : plan->n_losses) > 1 && f->kind != SYN_FED_WEIGHTS;
+        syn_text_add(t, "%4d > feed %s%s%s\n", number++, what, several ? " " : "", several ? f->name : "");
+    }
     for (int i = 0; i < l->n_items; i++) {
         if (mode == SYN_MODE_TRAIN && !syn_plan_item_in_step(plan, i - l->n_nodes_items)) continue;
         print_item(l, &l->item[i], number++, t);

@@ -19,39 +19,52 @@ static void convert(void *to, syn_type to_type, const void *from, syn_type from_
     for (int64_t i = 0; i < n; i++) ((float *)to)[i] = (float)((const double *)from)[i];
 }
 
-static syn_status make(syn_source **out, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y) {
+static syn_status make(syn_source **out, syn_plan *plan, const syn_type *type, const bool *there) {
     syn_source *s = calloc(1, sizeof *s);
     if (!s) return syn_no_memory(sizeof *s);
     s->plan = plan;
-    s->stored = (syn_stored){ .x_type = device_type(plan, x_type), .y_type = device_type(plan, y_type),
-                              .has_y = has_y };
-    s->stored.x_bytes = plan->x_count * (int64_t)syn_type_size(s->stored.x_type);
-    s->stored.y_bytes = has_y ? plan->y_count * (int64_t)syn_type_size(s->stored.y_type) : 0;
+    for (int i = 0; i < plan->n_fed; i++) {
+        syn_stored *t = &s->stored[i];
+        bool ones = plan->fed[i].kind == SYN_FED_WEIGHTS && !there[i];
+        *t = (syn_stored){ .there = there[i] || ones, .ones = ones, .count = plan->fed[i].count,
+                           .type = ones ? SYN_U8 : device_type(plan, type[i]), .from_type = type[i] };
+        t->bytes = t->count * (int64_t)syn_type_size(t->type);
+    }
     *out = s;
     return SYN_OK;
 }
 
 static syn_status make_slots(syn_source *s) {
     int64_t rows = s->plan->batch;
-    for (int i = 0; i < 2; i++) {
-        syn_slot *slot = &s->slot[i];
-        SYN_TRY(syn_buffer_create(&slot->x, s->plan->ctx, rows * s->stored.x_bytes, "staging of inputs"));
-        SYN_TRY(syn_buffer_create(&slot->y, s->plan->ctx, rows * s->stored.y_bytes, "staging of targets"));
-        slot->host_x = malloc((size_t)(rows * s->stored.x_bytes) + 1);
-        slot->host_y = malloc((size_t)(rows * s->stored.y_bytes) + 1);
-        if (!slot->host_x || !slot->host_y) return syn_no_memory((size_t)(rows * s->stored.x_bytes));
-    }
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < s->plan->n_fed; k++) {
+            const syn_stored *t = &s->stored[k];
+            syn_slot *slot = &s->slot[i];
+            if (!t->there) continue;
+            SYN_TRY(syn_buffer_create(&slot->data[k], s->plan->ctx, rows * t->bytes, "staging of a batch"));
+            slot->host[k] = malloc((size_t)(rows * t->bytes) + 1);
+            if (!slot->host[k]) return syn_no_memory((size_t)(rows * t->bytes));
+            if (t->ones) memset(slot->host[k], 1, (size_t)rows);
+        }
     return SYN_OK;
 }
 
-syn_status syn_source_direct(syn_source **out, syn_plan *plan, syn_type x_type, syn_type y_type,
-                             bool has_y) {
-    SYN_TRY(make(out, plan, x_type, y_type, has_y));
+syn_status syn_source_direct(syn_source **out, syn_plan *plan, const syn_type *type, const bool *there) {
+    SYN_TRY(make(out, plan, type, there));
     syn_status status = make_slots(*out);
     if (status == SYN_OK) return SYN_OK;
     syn_source_close(*out);
     *out = NULL;
     return status;
+}
+
+/* Whether batches of these types are the source's. */
+static bool takes(const syn_source *s, const syn_type *type, const bool *there) {
+    for (int i = 0; i < s->plan->n_fed; i++) {
+        const syn_stored *t = &s->stored[i];
+        if ((t->there && !t->ones) != there[i] || (there[i] && t->from_type != type[i])) return false;
+    }
+    return true;
 }
 
 /* Uploads a whole array as stored. */
@@ -69,14 +82,19 @@ static syn_status upload(syn_buffer **b, syn_ctx *ctx, const void *from, syn_typ
 }
 
 static syn_status make_resident(syn_source *s) {
-    const syn_data *d = s->data;
-    int64_t rows = syn_data_rows(d);
+    int64_t rows = syn_data_rows(s->data);
     syn_ctx *ctx = s->plan->ctx;
-    SYN_TRY(upload(&s->x, ctx, syn_data_x(d), syn_data_x_type(d), s->stored.x_type,
-                   rows * s->plan->x_count, "the data set's inputs"));
-    if (s->stored.has_y)
-        SYN_TRY(upload(&s->y, ctx, syn_data_y(d), syn_data_y_type(d), s->stored.y_type,
-                       rows * s->plan->y_count, "the data set's targets"));
+    for (int k = 0; k < s->plan->n_fed; k++) {
+        const syn_stored *t = &s->stored[k];
+        if (!t->there) continue;
+        char *ones = t->ones ? malloc((size_t)rows) : NULL;
+        if (t->ones && !ones) return syn_no_memory((size_t)rows);
+        if (ones) memset(ones, 1, (size_t)rows);
+        syn_status status = upload(&s->resident_data[k], ctx, ones ? ones : t->from, ones ? SYN_U8 : t->from_type,
+                                   t->type, rows * t->count, "the data set");
+        free(ones);
+        SYN_TRY(status);
+    }
     SYN_TRY(syn_buffer_create(&s->perm, ctx, rows * 4, "the order of rows"));
     s->host_perm = malloc((size_t)rows * sizeof *s->host_perm);
     return s->host_perm ? syn_source_order(s, NULL) : syn_no_memory((size_t)rows * 4);
@@ -84,19 +102,27 @@ static syn_status make_resident(syn_source *s) {
 
 static bool fits(const syn_source *s) {
     const syn_profile *p = syn_ctx_profile_of(s->plan->ctx);
-    int64_t rows = syn_data_rows(s->data), x = rows * s->stored.x_bytes, y = rows * s->stored.y_bytes;
+    int64_t rows = syn_data_rows(s->data), all = rows * 4;
     int64_t limit = s->plan->memory_limit ? s->plan->memory_limit : p->global_bytes / 10 * 9;
-    int64_t free_bytes = limit - syn_ctx_bytes(s->plan->ctx);
-    return !s->plan->stream && x <= p->max_alloc && y <= p->max_alloc && x + y + rows * 4 <= free_bytes;
+    for (int k = 0; k < s->plan->n_fed; k++) {
+        int64_t bytes = s->stored[k].there ? rows * s->stored[k].bytes : 0;
+        if (bytes > p->max_alloc) return false;
+        all += bytes;
+    }
+    return !s->plan->stream && all <= limit - syn_ctx_bytes(s->plan->ctx);
 }
 
 syn_status syn_source_open(syn_source **out, syn_plan *plan, const syn_data *data) {
+    syn_field_info from[SYN_MAX_FED];
+    syn_type type[SYN_MAX_FED];
+    bool there[SYN_MAX_FED];
     *out = NULL;
-    SYN_TRY(syn_plan_check_data(plan, data));
-    bool has_y = syn_data_has_y(data);
-    SYN_TRY(make(out, plan, syn_data_x_type(data), has_y ? syn_data_y_type(data) : SYN_I32, has_y));
+    SYN_TRY(syn_plan_match(plan, data, from, there));
+    for (int k = 0; k < plan->n_fed; k++) type[k] = there[k] ? from[k].type : SYN_I32;
+    SYN_TRY(make(out, plan, type, there));
     syn_source *s = *out;
     s->data = data;
+    for (int k = 0; k < plan->n_fed; k++) s->stored[k].from = there[k] ? from[k].data : NULL;
     if (syn_data_rows(data) > INT32_MAX) {
         syn_source_close(s);
         *out = NULL;
@@ -116,27 +142,21 @@ syn_status syn_source_open(syn_source **out, syn_plan *plan, const syn_data *dat
     return status;
 }
 
-syn_status syn_plan_source(syn_source **out, syn_plan *plan, syn_type x_type, syn_type y_type,
-                           bool has_y, bool borrowed) {
+syn_status syn_plan_source(syn_source **out, syn_plan *plan, const syn_type *type, const bool *there,
+                           bool borrowed) {
     for (int i = 0; i < plan->n_sources; i++) {
-        syn_source *s = plan->source[i];
-        if (s->borrowed != borrowed || s->stored.has_y != has_y || s->given_x != x_type ||
-            (has_y && s->given_y != y_type))
-            continue;
-        *out = s;
-        return SYN_OK;
+        *out = plan->source[i];
+        if ((*out)->borrowed == borrowed && takes(*out, type, there)) return SYN_OK;
     }
     *out = NULL;
     if (!syn_grow(&plan->source, &plan->cap_sources, plan->n_sources + 1, sizeof *plan->source))
         return syn_no_memory(sizeof *plan->source);
     if (borrowed) {
-        SYN_TRY(make(out, plan, x_type, y_type, has_y));
+        SYN_TRY(make(out, plan, type, there));
         (*out)->borrowed = true;
     } else {
-        SYN_TRY(syn_source_direct(out, plan, x_type, y_type, has_y));
+        SYN_TRY(syn_source_direct(out, plan, type, there));
     }
-    (*out)->given_x = x_type;
-    (*out)->given_y = y_type;
     plan->source[plan->n_sources++] = *out;
     return SYN_OK;
 }
@@ -150,16 +170,15 @@ void syn_source_close(syn_source *s) {
         if (slot->sent) (void)syn_event_wait(slot->sent);
         syn_event_release(slot->sent);
         syn_event_release(slot->fed);
-        syn_buffer_destroy(slot->x);
-        syn_buffer_destroy(slot->y);
-        free(slot->host_x);
-        free(slot->host_y);
+        for (int k = 0; k < SYN_MAX_FED; k++) {
+            syn_buffer_destroy(slot->data[k]);
+            free(slot->host[k]);
+        }
     }
     for (int i = 0; i < s->n_feeds; i++)
         for (int k = 0; k < s->feed[i].n; k++) syn_item_free(&s->feed[i].item[k]);
     free(s->feed);
-    syn_buffer_destroy(s->x);
-    syn_buffer_destroy(s->y);
+    for (int k = 0; k < SYN_MAX_FED; k++) syn_buffer_destroy(s->resident_data[k]);
     syn_buffer_destroy(s->perm);
     free(s->host_perm);
     free(s);
@@ -189,18 +208,26 @@ static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
     collector c = { .emit = { .graph = g, .profile = syn_ctx_profile_of(plan->ctx),
                               .dtype = plan->dtype, .rows = list->rows, .call = collect },
                     .feed = f };
-    SYN_TRY(syn_feed_emit(&c.emit, g->x, s->stored.x_type, plan->standardise, !s->resident));
-    if (g->target >= 0)
-        SYN_TRY(syn_feed_emit(&c.emit, g->target, s->stored.y_type, false, !s->resident));
+    for (int k = 0; k < plan->n_fed; k++) {
+        int value = syn_fed_value(g, &plan->fed[k]);
+        if (value < 0) continue;
+        bool standardise = plan->standardise && plan->fed[k].kind == SYN_FED_INPUT;
+        f->of[f->n] = k;
+        SYN_TRY(syn_feed_emit(&c.emit, value, s->stored[k].type, standardise, !s->resident));
+    }
+    for (int i = 0; i < f->n; i++) SYN_TRY(syn_kernels_want(&plan->kernels, &f->item[i].call, &f->item[i].instance));
+    SYN_TRY(syn_kernels_build(&plan->kernels));
     syn_buffer *block[SYN_BLOCKS];
     memcpy(block, plan->block, sizeof block);
-    block[SYN_BLOCK_X] = s->resident ? s->x : s->slot[slot].x;
-    block[SYN_BLOCK_Y] = s->resident ? s->y : s->slot[slot].y;
     block[SYN_BLOCK_PERM] = s->resident ? s->perm : plan->block[SYN_BLOCK_CONTROL]; /* unread */
     const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .block = block };
-    for (int k = 0; k < f->n; k++) SYN_TRY(syn_kernels_want(&plan->kernels, &f->item[k].call, &f->item[k].instance));
-    SYN_TRY(syn_kernels_build(&plan->kernels));
-    for (int k = 0; k < f->n; k++) SYN_TRY(syn_item_bind(&f->item[k], list, &b, plan->dtype));
+    for (int i = 0; i < f->n; i++) {
+        int k = f->of[i], input = plan->fed[k].kind == SYN_FED_INPUT ? plan->fed[k].index : 0;
+        block[SYN_BLOCK_X] = s->resident ? s->resident_data[k] : s->slot[slot].data[k];
+        block[SYN_BLOCK_SHIFT] = plan->shift[input];
+        block[SYN_BLOCK_SCALE] = plan->scale[input];
+        SYN_TRY(syn_item_bind(&f->item[i], list, &b, plan->dtype));
+    }
     return SYN_OK;
 }
 
@@ -211,8 +238,9 @@ static syn_feed_launch *find_feed(syn_source *s, const syn_list *list, int slot)
 }
 
 syn_status syn_source_prepare(syn_source *s, const syn_list *list) {
-    if (list->graph->target >= 0 && !s->stored.has_y)
-        return syn_fail(SYN_E_ARGUMENT, "the data has no targets, and the loss needs them");
+    for (int k = 0; k < s->plan->n_fed; k++)
+        if (syn_fed_value(list->graph, &s->plan->fed[k]) >= 0 && !s->stored[k].there)
+            return syn_fail(SYN_E_ARGUMENT, "the data has no targets, and the loss needs them");
     for (int slot = 0; slot < (s->resident || s->borrowed ? 1 : 2); slot++)
         if (!find_feed(s, list, slot)) SYN_TRY(prepare_slot(s, list, slot));
     return SYN_OK;
@@ -229,13 +257,12 @@ syn_status syn_source_order(syn_source *s, const int32_t *perm) {
 
 /* Sends the slot's host rows and lets the compute queue wait for them. */
 static syn_status send(syn_source *s, syn_slot *slot, int rows) {
-    SYN_TRY(syn_buffer_send(slot->x, slot->host_x, rows * s->stored.x_bytes, slot->fed, &slot->sent));
-    if (s->stored.has_y) {
-        syn_event *x_sent = slot->sent;
-        syn_status status = syn_buffer_send(slot->y, slot->host_y, rows * s->stored.y_bytes, x_sent,
-                                            &slot->sent);
-        if (status == SYN_OK) syn_event_release(x_sent);
-        SYN_TRY(status);
+    for (int k = 0; k < s->plan->n_fed; k++) {
+        if (!s->stored[k].there) continue;
+        syn_event *before = slot->sent;
+        SYN_TRY(syn_buffer_send(slot->data[k], slot->host[k], rows * s->stored[k].bytes,
+                                before ? before : slot->fed, &slot->sent));
+        syn_event_release(before);
     }
     return syn_ctx_wait_for(s->plan->ctx, slot->sent);
 }
@@ -247,20 +274,18 @@ static syn_status run_feed(syn_source *s, const syn_list *list, int slot) {
     return SYN_OK;
 }
 
-syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *x, syn_buffer *y) {
+syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *const *buffer) {
     syn_feed_launch *f = find_feed(s, list, 0);
-    s->slot[0].x = x;
-    s->slot[0].y = y;
+    for (int k = 0; k < s->plan->n_fed; k++) s->slot[0].data[k] = s->stored[k].there ? buffer[k] : NULL;
     syn_status status = f ? SYN_OK : syn_source_prepare(s, list);
     for (int i = 0; f && i < f->n; i++) /* bound to what was lent before */
         for (int k = 0; status == SYN_OK && k < f->item[i].call.n_args; k++) {
             const syn_arg *a = &f->item[i].call.arg[k];
-            if (a->kind != SYN_ARG_BLOCK || (a->value != SYN_BLOCK_X && a->value != SYN_BLOCK_Y))
-                continue;
-            status = syn_kernel_buffer(f->item[i].kernel, k, a->value == SYN_BLOCK_X ? x : y);
+            if (a->kind != SYN_ARG_BLOCK || a->value != SYN_BLOCK_X) continue;
+            status = syn_kernel_buffer(f->item[i].kernel, k, buffer[f->of[i]]);
         }
     if (status == SYN_OK) status = run_feed(s, list, 0);
-    s->slot[0].x = s->slot[0].y = NULL;
+    memset(s->slot[0].data, 0, sizeof s->slot[0].data);
     return status;
 }
 
@@ -288,11 +313,12 @@ static syn_status send_and_feed(syn_source *s, const syn_list *list, int index) 
     return syn_ctx_mark(s->plan->ctx, &slot->fed);
 }
 
-syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *x, const void *y) {
+syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *const *rows) {
     int index;
     SYN_TRY(take_slot(s, &index));
-    memcpy(s->slot[index].host_x, x, (size_t)(list->rows * s->stored.x_bytes));
-    if (s->stored.has_y) memcpy(s->slot[index].host_y, y, (size_t)(list->rows * s->stored.y_bytes));
+    for (int k = 0; k < s->plan->n_fed; k++)
+        if (s->stored[k].there && !s->stored[k].ones)
+            memcpy(s->slot[index].host[k], rows[k], (size_t)(list->rows * s->stored[k].bytes));
     return send_and_feed(s, list, index);
 }
 
@@ -300,16 +326,13 @@ syn_status syn_source_feed(syn_source *s, const syn_list *list) {
     if (s->resident) return run_feed(s, list, 0);
     int index;
     SYN_TRY(take_slot(s, &index));
-    const syn_data *d = s->data;
-    int64_t xs = s->plan->x_count * (int64_t)syn_type_size(syn_data_x_type(d));
-    int64_t ys = s->stored.has_y ? s->plan->y_count * (int64_t)syn_type_size(syn_data_y_type(d)) : 0;
-    for (int r = 0; r < list->rows; r++) {
-        int64_t row = s->host_perm[s->cursor + r];
-        convert(s->slot[index].host_x + r * s->stored.x_bytes, s->stored.x_type,
-                (const char *)syn_data_x(d) + row * xs, syn_data_x_type(d), s->plan->x_count);
-        if (ys)
-            convert(s->slot[index].host_y + r * s->stored.y_bytes, s->stored.y_type,
-                    (const char *)syn_data_y(d) + row * ys, syn_data_y_type(d), s->plan->y_count);
+    for (int k = 0; k < s->plan->n_fed; k++) {
+        const syn_stored *t = &s->stored[k];
+        if (!t->there || t->ones) continue;
+        int64_t bytes = t->count * (int64_t)syn_type_size(t->from_type);
+        for (int r = 0; r < list->rows; r++)
+            convert(s->slot[index].host[k] + r * t->bytes, t->type,
+                    (const char *)t->from + s->host_perm[s->cursor + r] * bytes, t->from_type, t->count);
     }
     s->cursor += list->rows;
     return send_and_feed(s, list, index);

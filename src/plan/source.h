@@ -9,35 +9,40 @@
 
 typedef struct syn_plan syn_plan;
 
-/* Stored form of the rows a source delivers. */
+enum { SYN_MAX_FED = 2 * SYN_MAX_ENDS + 1 }; /* inputs, targets, weights: syn_plan.fed */
+
+/* Stored form of the rows a source delivers to one of the fed values. */
 typedef struct syn_stored {
-    syn_type x_type, y_type;
-    int64_t x_bytes, y_bytes; /* of a row; y_bytes 0: no targets */
-    bool has_y;
+    bool there;    /* else nothing is delivered */
+    bool ones;     /* weights of a set that has none */
+    syn_type type;
+    int64_t count, bytes; /* of a row */
+    const void *from;     /* the set's rows, as from_type */
+    syn_type from_type;
 } syn_stored;
 
-/* The launches that fill a list's x and target from one slot of a source. */
+/* The launches that fill a list's fed values from one slot of a source. */
 typedef struct syn_feed_launch {
     const syn_list *list;
     int slot;
-    syn_item item[2];
+    syn_item item[SYN_MAX_FED];
+    int of[SYN_MAX_FED]; /* which fed value an item fills */
     int n;
 } syn_feed_launch;
 
 typedef struct syn_slot {
-    syn_buffer *x, *y;
-    char *host_x, *host_y;
+    syn_buffer *data[SYN_MAX_FED];
+    char *host[SYN_MAX_FED];
     syn_event *sent, *fed; /* on the transfer queue; on the compute queue */
 } syn_slot;
 
 typedef struct syn_source {
     syn_plan *plan;
-    syn_stored stored;
+    syn_stored stored[SYN_MAX_FED];
     const syn_data *data;  /* NULL: batches of the caller */
     bool resident;
     bool borrowed;         /* batches lie in a caller's device buffers */
-    syn_type given_x, given_y; /* of batches, as the caller has them */
-    syn_buffer *x, *y, *perm; /* resident */
+    syn_buffer *resident_data[SYN_MAX_FED], *perm;
     int32_t *host_perm;
     syn_slot slot[2];      /* streamed */
     int next;
@@ -47,14 +52,13 @@ typedef struct syn_source {
 } syn_source;
 
 /* What data looks like stored on this device (types it lacks are converted), checked against the
- * plan's input and target. */
+ * plan's inputs and targets. */
 syn_status syn_source_open(syn_source **s, syn_plan *plan, const syn_data *data);
-/* For batches in the caller's memory, of these types. */
-syn_status syn_source_direct(syn_source **s, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y);
+/* For batches in the caller's memory, of these types by fed value; not there: no targets. */
+syn_status syn_source_direct(syn_source **s, syn_plan *plan, const syn_type *type, const bool *there);
 /* The plan's own source for batches of these types: made once, closed with the plan. borrowed: they lie in a
  * caller's device buffers. */
-syn_status syn_plan_source(syn_source **s, syn_plan *plan, syn_type x_type, syn_type y_type, bool has_y,
-                           bool borrowed);
+syn_status syn_plan_source(syn_source **s, syn_plan *plan, const syn_type *type, const bool *there, bool borrowed);
 void syn_source_close(syn_source *s);
 
 /* Feeds of this list from every slot: made before the first step. */
@@ -66,8 +70,8 @@ syn_status syn_source_order(syn_source *s, const int32_t *perm);
 syn_status syn_source_feed(syn_source *s, const syn_list *list);
 /* The same for a batch in the caller's memory. */
 syn_status syn_source_feed_again(syn_source *s, const syn_list *list); /* the caller's last batch */
-/* Feeds from a caller's device buffers; y may be NULL. The source forgets them. */
-syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *x, syn_buffer *y);
-syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *x, const void *y);
+/* Feeds from a caller's device buffers, by fed value. The source forgets them. */
+syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *const *buffer);
+syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *const *rows);
 
 #endif

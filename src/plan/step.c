@@ -121,7 +121,7 @@ static syn_status check_rows(const syn_plan *plan, const syn_array *a, int64_t c
 }
 
 /* Labels in any integer type, checked and made int32. */
-static syn_status check_labels(const syn_plan *plan, const syn_array *y, int32_t *out) {
+static syn_status check_labels(const syn_fed *f, const syn_array *y, int32_t *out) {
     for (int64_t i = 0; i < y->shape.dim[0]; i++) {
         int64_t label = -1;
         if (y->type == SYN_I32) label = ((const int32_t *)y->data)[i];
@@ -129,56 +129,88 @@ static syn_status check_labels(const syn_plan *plan, const syn_array *y, int32_t
         else if (y->type == SYN_U8) label = ((const uint8_t *)y->data)[i];
         else if (y->type == SYN_I8) label = ((const int8_t *)y->data)[i];
         else return syn_fail(SYN_E_ARGUMENT, "labels must be integers, got %s", syn_type_name(y->type));
-        if ((label < 0 || label >= plan->classes) && (plan->ignored < 0 || label != plan->ignored))
+        if ((label < 0 || label >= f->classes) && (f->ignored < 0 || label != f->ignored))
             return syn_fail(SYN_E_ARGUMENT, "label %lld in row %lld: the net has classes 0 to %lld",
-                            (long long)label, (long long)i, (long long)plan->classes - 1);
+                            (long long)label, (long long)i, (long long)f->classes - 1);
         out[i] = (int32_t)label;
     }
     return SYN_OK;
 }
 
-static syn_status feed(syn_plan *plan, syn_mode mode, const syn_array *x, const syn_array *y,
-                       syn_list **list) {
-    SYN_TRY(check_rows(plan, x, plan->x_count, "x"));
-    int rows = (int)x->shape.dim[0];
-    if (x->type == SYN_F64 && !syn_ctx_profile_of(plan->ctx)->fp64)
-        return syn_fail(SYN_E_ARGUMENT, "x is f64, and the device has no fp64; pass f32");
-    const void *target = NULL;
-    if (mode != SYN_MODE_INFER) {
-        if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
-        SYN_TRY(check_rows(plan, y, plan->y_count, "y"));
-        if (y->shape.dim[0] != rows)
-            return syn_fail(SYN_E_SHAPE, "x has %d rows, y %lld", rows, (long long)y->shape.dim[0]);
-        target = y->data;
-        if (plan->labels) {
-            if (!plan->host_labels)
-                plan->host_labels = malloc((size_t)plan->batch * sizeof *plan->host_labels);
-            if (!plan->host_labels)
-                return syn_no_memory((size_t)plan->batch * sizeof *plan->host_labels);
-            SYN_TRY(check_labels(plan, y, plan->host_labels));
-            target = plan->host_labels;
-        }
+/* How the batch fits the plan. */
+static syn_status check_batch(const syn_plan *plan, syn_mode mode, const syn_batch *b) {
+    if (!b || !b->x) return syn_fail(SYN_E_ARGUMENT, "x must be given");
+    if (b->n_x != plan->n_inputs)
+        return syn_fail(SYN_E_ARGUMENT, "the net has %d inputs, the batch %d; syn_step_batch and its kin take "
+                                        "several", plan->n_inputs, b->n_x);
+    if (mode == SYN_MODE_INFER) return SYN_OK;
+    if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
+    if (!b->y) return syn_fail(SYN_E_ARGUMENT, "y must be given");
+    if (b->n_y != plan->n_losses)
+        return syn_fail(SYN_E_ARGUMENT, "the plan has %d losses, the batch %d targets; syn_step_batch and its kin "
+                                        "take several", plan->n_losses, b->n_y);
+    if (b->weights && !plan->weighted)
+        return syn_fail(SYN_E_ARGUMENT, "the batch has weights of the samples, and the plan takes none; make it "
+                                        "with sample_weights");
+    return SYN_OK;
+}
+
+/* Rows of one fed value: checked, labels made int32 in memory of the plan. */
+static syn_status take_rows(syn_plan *plan, const syn_fed *f, const syn_array *a, int64_t rows,
+                            const void **data, syn_type *type) {
+    static const char *const what[] = { "x", "y", "weights" };
+    SYN_TRY(check_rows(plan, a, f->count, what[f->kind]));
+    if (a->shape.dim[0] != rows)
+        return syn_fail(SYN_E_SHAPE, "x has %lld rows, %s %lld", (long long)rows, what[f->kind],
+                        (long long)a->shape.dim[0]);
+    *data = a->data;
+    *type = a->type;
+    if (!f->labels) {
+        if (a->type == SYN_F64 && !syn_ctx_profile_of(plan->ctx)->fp64)
+            return syn_fail(SYN_E_ARGUMENT, "%s is f64, and the device has no fp64; pass f32", what[f->kind]);
+        return SYN_OK;
     }
-    SYN_TRY(syn_plan_source(&plan->direct, plan, x->type, plan->labels || !y ? SYN_I32 : y->type,
-                            target != NULL, false));
-    SYN_TRY(syn_plan_list(plan, mode, rows, list));
+    size_t bytes = (size_t)plan->batch * sizeof *plan->host_labels;
+    if (!plan->host_labels) plan->host_labels = malloc(bytes * (size_t)plan->n_losses);
+    if (!plan->host_labels) return syn_no_memory(bytes);
+    int32_t *own = plan->host_labels + (size_t)f->index * (size_t)plan->batch;
+    *data = own;
+    *type = SYN_I32;
+    return check_labels(f, a, own);
+}
+
+static syn_status feed(syn_plan *plan, syn_mode mode, const syn_batch *b, syn_list **list) {
+    const void *data[SYN_MAX_FED] = { NULL };
+    syn_type type[SYN_MAX_FED] = { 0 };
+    bool there[SYN_MAX_FED] = { false };
+    SYN_TRY(check_batch(plan, mode, b));
+    int64_t rows = b->x[0].shape.rank ? b->x[0].shape.dim[0] : 0;
+    for (int k = 0; k < plan->n_fed; k++) {
+        const syn_fed *f = &plan->fed[k];
+        const syn_array *a = f->kind == SYN_FED_INPUT ? &b->x[k] : f->kind == SYN_FED_TARGET ? b->y + f->index
+                                                                                              : b->weights;
+        type[k] = SYN_I32;
+        if (f->kind != SYN_FED_INPUT && (mode == SYN_MODE_INFER || (f->kind == SYN_FED_WEIGHTS && !a))) continue;
+        there[k] = true;
+        SYN_TRY(take_rows(plan, f, a, rows, &data[k], &type[k]));
+    }
+    SYN_TRY(syn_plan_source(&plan->direct, plan, type, there, false));
+    SYN_TRY(syn_plan_list(plan, mode, (int)rows, list));
     SYN_TRY(syn_source_prepare(plan->direct, *list));
-    return syn_source_feed_rows(plan->direct, *list, x->data, target);
+    return syn_source_feed_rows(plan->direct, *list, data);
 }
 
 /* The last batch's loss; checks the latch on the way. */
 static syn_status read_loss(syn_plan *plan, int rows, double *loss) {
     syn_snapshot s;
     SYN_TRY(syn_plan_snapshot(plan, &s));
-    bool mean = plan->graph[SYN_MODE_EVAL].node[plan->graph[SYN_MODE_EVAL].value[
-                    plan->graph[SYN_MODE_EVAL].loss].producer].i[0];
-    *loss = s.metrics[SYN_METRIC_LAST] / (mean ? rows : 1);
+    *loss = syn_plan_loss_last(plan, &s, rows);
     return syn_plan_check_latch(plan, &s, NULL, rows);
 }
 
-syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+syn_status syn_gradient_batch(syn_plan *plan, const syn_batch *batch, double *loss) {
     syn_list *l;
-    SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
+    SYN_TRY(feed(plan, SYN_MODE_TRAIN, batch, &l));
     SYN_TRY(syn_plan_enqueue_gradient(plan, l));
     return loss ? read_loss(plan, l->rows, loss) : syn_plan_pace(plan);
 }
@@ -189,30 +221,61 @@ syn_status syn_update(syn_plan *plan) {
     return syn_plan_pace(plan);
 }
 
-syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+syn_status syn_step_batch(syn_plan *plan, const syn_batch *batch, double *loss) {
     syn_list *l;
-    SYN_TRY(feed(plan, SYN_MODE_TRAIN, x, y, &l));
+    SYN_TRY(feed(plan, SYN_MODE_TRAIN, batch, &l));
     SYN_TRY(syn_plan_enqueue_step(plan, l));
     return loss ? read_loss(plan, l->rows, loss) : syn_plan_pace(plan);
 }
 
-syn_status syn_loss(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+syn_status syn_loss_batch(syn_plan *plan, const syn_batch *batch, double *loss) {
     syn_list *l;
-    SYN_TRY(feed(plan, SYN_MODE_EVAL, x, y, &l));
+    SYN_TRY(feed(plan, SYN_MODE_EVAL, batch, &l));
     SYN_TRY(syn_plan_enqueue_forward(plan, l));
     return read_loss(plan, l->rows, loss);
 }
 
-syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n) {
+syn_status syn_infer_batch(syn_plan *plan, const syn_batch *batch, double *out, int64_t n) {
     syn_list *l;
-    SYN_TRY(feed(plan, SYN_MODE_INFER, x, NULL, &l));
+    SYN_TRY(feed(plan, SYN_MODE_INFER, batch, &l));
     const syn_graph *g = l->graph;
-    int64_t want = syn_value_count(g, g->output) * l->rows;
+    int64_t want = 0;
+    for (int k = 0; k < g->n_outputs; k++) want += syn_value_count(g, g->output[k]) * l->rows;
     if (n != want)
         return syn_fail(SYN_E_SHAPE, "the output has %lld values, room for %lld was given", (long long)want,
                         (long long)n);
     SYN_TRY(syn_plan_enqueue_forward(plan, l));
-    return syn_reals_read(l->value[syn_value_root(g, g->output)], plan->dtype, 0, out, n);
+    for (int k = 0; k < g->n_outputs; k++) {
+        int64_t each = syn_value_count(g, g->output[k]) * l->rows;
+        SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output[k])], plan->dtype, 0, out, each));
+        out += each;
+    }
+    return SYN_OK;
+}
+
+/* One input, one target. */
+static syn_batch single(const syn_array *x, const syn_array *y) {
+    return (syn_batch){ .x = x, .n_x = 1, .y = y, .n_y = 1 };
+}
+
+syn_status syn_gradient(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    const syn_batch b = single(x, y);
+    return syn_gradient_batch(plan, &b, loss);
+}
+
+syn_status syn_step(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    const syn_batch b = single(x, y);
+    return syn_step_batch(plan, &b, loss);
+}
+
+syn_status syn_loss(syn_plan *plan, const syn_array *x, const syn_array *y, double *loss) {
+    const syn_batch b = single(x, y);
+    return syn_loss_batch(plan, &b, loss);
+}
+
+syn_status syn_infer(syn_plan *plan, const syn_array *x, double *out, int64_t n) {
+    const syn_batch b = single(x, NULL);
+    return syn_infer_batch(plan, &b, out, n);
 }
 
 int64_t syn_plan_step(const syn_plan *plan) { return plan->step; }

@@ -54,6 +54,9 @@ static void fill_report(fit *f, const syn_snapshot *s) {
     syn_report *r = &f->report;
     double now = syn_seconds();
     syn_plan_loss_of(f->plan, s, &r->loss, &r->accuracy);
+    r->losses = f->plan->n_losses;
+    for (int k = 0; k < r->losses; k++)
+        syn_plan_loss_at(f->plan, s, k, &r->each[k].loss, &r->each[k].accuracy);
     double norms = s->ctl[SYN_CTL_NORM_STEPS];
     r->grad_norm = norms > 0 ? s->metrics[SYN_METRIC_NORMS] / norms : NAN;
     r->penalty = norms > 0 ? s->metrics[SYN_METRIC_PENALTIES] / norms : 0;
@@ -202,16 +205,21 @@ static syn_status train_epoch(fit *f) {
 /* After the last step of an epoch (or of the run): metrics, validation, report. */
 static syn_status end_epoch(fit *f) {
     syn_snapshot s;
-    syn_metrics m;
+    syn_metrics m, each[SYN_MAX_ENDS];
     SYN_TRY(syn_plan_snapshot(f->plan, &s));
     int rows = rows_of_step(f, f->epoch_step ? f->epoch_step - 1 : 0);
     SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows));
     fill_report(f, &s);
     f->report.val_loss = f->report.val_accuracy = NAN;
+    for (int k = 0; k < SYN_MAX_ENDS; k++) f->report.each[k].val_loss = f->report.each[k].val_accuracy = NAN;
     /* an epoch that was stopped at its very end is judged, too */
     bool judged = f->epoch_step == f->epoch_steps && syn_plateau_wants_val(f->plan);
     if (f->val && (!f->stopped || judged)) {
-        SYN_TRY(syn_eval_run(f->plan, f->val, &m));
+        SYN_TRY(syn_eval_run(f->plan, f->val, &m, each));
+        for (int k = 0; k < f->plan->n_losses; k++) {
+            f->report.each[k].val_loss = each[k].loss;
+            f->report.each[k].val_accuracy = each[k].accuracy;
+        }
         f->report.val_loss = m.loss;
         f->report.val_accuracy = m.accuracy;
         f->report.seconds = f->before + syn_seconds() - f->start;
@@ -261,6 +269,12 @@ static syn_status check_end(const fit *f) {
     return end > f->plan->step ? syn_schedule_value(&f->plan->schedule, &asked, end - 1, NULL, NULL) : SYN_OK;
 }
 
+static bool has_accuracy(const syn_plan *plan) {
+    bool any = false;
+    for (int k = 0; k < plan->n_losses; k++) any |= plan->graph[SYN_MODE_EVAL].hits[k] >= 0;
+    return any;
+}
+
 static syn_status start(fit *f, syn_data *data) {
     syn_plan *plan = f->plan;
     int64_t epochs = f->o->epochs > 0 ? f->o->epochs : 1;
@@ -278,7 +292,7 @@ static syn_status start(fit *f, syn_data *data) {
     const syn_schedule_run asked = syn_plan_run(plan);
     SYN_TRY(syn_schedule_check(&plan->schedule, plan->preset, &asked));
     SYN_TRY(syn_schedule_check_monitor(&plan->schedule, f->o->val != NULL,
-                                       plan->graph[SYN_MODE_EVAL].hits >= 0));
+                                       has_accuracy(plan)));
     SYN_TRY(syn_source_open(&f->train, plan, data));
     if (f->o->val) SYN_TRY(syn_source_open(&f->val, plan, f->o->val));
     f->perm = malloc((size_t)f->rows * sizeof *f->perm);

@@ -9,7 +9,8 @@
 /* Evaluation of an open source: lists and feeds first, then any number of runs. The metrics block is
  * taken over; training resets it at each epoch. */
 syn_status syn_eval_prepare(syn_plan *plan, syn_source *source);
-syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m);
+/* each (may be NULL): metrics of each loss. */
+syn_status syn_eval_run(syn_plan *plan, syn_source *source, syn_metrics *m, syn_metrics *each);
 
 /* The pass of syn_batch_norm_statistics over an open source. Nothing, where no layer asks for it. */
 syn_status syn_collect_prepare(syn_plan *plan, syn_source *source);

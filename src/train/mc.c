@@ -53,7 +53,7 @@ static syn_status one_pass(const mc *m, int pass, int64_t at, int rows) {
     m->source->cursor = at;
     SYN_TRY(syn_source_feed(m->source, l));
     SYN_TRY(syn_plan_enqueue_forward(m->plan, l));
-    SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output)], m->plan->dtype, 0, m->y, n));
+    SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output[0])], m->plan->dtype, 0, m->y, n));
     /* Welford's mean and sum of squares. */
     double *mean = m->mean + at * m->width, *squares = m->deviation ? m->deviation + at * m->width : NULL;
     for (int64_t i = 0; i < n; i++) {
@@ -88,8 +88,8 @@ static syn_status batch(const mc *m, int64_t at, int rows) {
 static syn_status run(mc *m, const syn_data *data) {
     const syn_graph *g = &m->plan->graph[SYN_MODE_PASSES];
     int64_t rows = syn_data_rows(data);
-    m->width = syn_value_count(g, g->output);
-    m->classes = syn_value_cols(g, g->output);
+    m->width = syn_value_count(g, g->output[0]);
+    m->classes = syn_value_cols(g, g->output[0]);
     size_t most = (size_t)(m->width * m->plan->batch);
     m->y = malloc(most * sizeof *m->y);
     if (m->entropy || m->information) m->expected = malloc(most * sizeof *m->expected);
@@ -108,6 +108,9 @@ syn_status syn_predict_mc(syn_plan *plan, syn_data *data, int passes, double *me
     if (!plan || !data || !mean)
         return syn_fail(SYN_E_ARGUMENT, "syn_predict_mc: plan, data and mean must be given");
     if (passes < 1) return syn_fail(SYN_E_ARGUMENT, "syn_predict_mc: %d passes; 1 and up are possible", passes);
+    if (plan->n_outputs > 1)
+        return syn_fail(SYN_E_ARGUMENT, "syn_predict_mc: the plan has %d outputs; make one with `output` set",
+                        plan->n_outputs);
     SYN_TRY(syn_plan_need_passes(plan));
     SYN_TRY(syn_source_open(&m.source, plan, data));
     syn_status status = run(&m, data);

@@ -21,18 +21,24 @@ static const syn_schedule_performance_opts *judged(const syn_plan *plan) {
 }
 
 static syn_window sums(const syn_snapshot *s) {
-    return (syn_window){ .loss = s->metrics[SYN_METRIC_LOSS] + s->metrics[SYN_METRIC_CARRY],
-                         .penalties = s->metrics[SYN_METRIC_PENALTIES],
-                         .rows = s->ctl[SYN_CTL_ROWS],
-                         .batches = s->ctl[SYN_CTL_BATCHES],
-                         .hits = s->ctl[SYN_CTL_HITS],
-                         .norm_steps = s->ctl[SYN_CTL_NORM_STEPS] };
+    syn_window w = { .penalties = s->metrics[SYN_METRIC_PENALTIES], .rows = s->ctl[SYN_CTL_ROWS],
+                     .batches = s->ctl[SYN_CTL_BATCHES], .norm_steps = s->ctl[SYN_CTL_NORM_STEPS] };
+    for (int k = 0; k < SYN_MAX_ENDS; k++) {
+        const double *m = s->metrics + SYN_METRIC_LOSSES + SYN_METRIC_EACH * k;
+        w.loss[k] = m[SYN_METRIC_SUM] + m[SYN_METRIC_CARRY];
+        w.hits[k] = s->ctl[SYN_CTL_HITS + k];
+    }
+    return w;
 }
 
 static syn_window minus(const syn_window *a, const syn_window *b) {
-    return (syn_window){ .loss = a->loss - b->loss, .penalties = a->penalties - b->penalties,
-                         .rows = a->rows - b->rows, .batches = a->batches - b->batches,
-                         .hits = a->hits - b->hits, .norm_steps = a->norm_steps - b->norm_steps };
+    syn_window w = { .penalties = a->penalties - b->penalties, .rows = a->rows - b->rows,
+                     .batches = a->batches - b->batches, .norm_steps = a->norm_steps - b->norm_steps };
+    for (int k = 0; k < SYN_MAX_ENDS; k++) {
+        w.loss[k] = a->loss[k] - b->loss[k];
+        w.hits[k] = a->hits[k] - b->hits[k];
+    }
+    return w;
 }
 
 void syn_plateau_epoch(syn_plan *plan, syn_window *w, const syn_report *r, const syn_snapshot *s) {
@@ -55,10 +61,12 @@ syn_status syn_plateau_step(syn_plan *plan, syn_window *w) {
     SYN_TRY(syn_plan_snapshot(plan, &s));
     const syn_window all = sums(&s), d = minus(&all, w);
     *w = all;
-    since.metrics[SYN_METRIC_LOSS] = d.loss;
     since.ctl[SYN_CTL_ROWS] = (uint32_t)d.rows;
     since.ctl[SYN_CTL_BATCHES] = (uint32_t)d.batches;
-    since.ctl[SYN_CTL_HITS] = (uint32_t)d.hits;
+    for (int k = 0; k < SYN_MAX_ENDS; k++) {
+        since.metrics[SYN_METRIC_LOSSES + SYN_METRIC_EACH * k + SYN_METRIC_SUM] = d.loss[k];
+        since.ctl[SYN_CTL_HITS + k] = (uint32_t)d.hits[k];
+    }
     double loss, accuracy;
     syn_plan_loss_of(plan, &since, &loss, &accuracy);
     if (d.norm_steps > 0) loss += d.penalties / (double)d.norm_steps;
@@ -72,10 +80,11 @@ static json_t *real(double v) {
     snprintf(buf, sizeof buf, "%a", v);
     return json_string(buf);
 }
-static double real_of(const json_t *from, const char *key) {
-    const char *text = json_string_value(json_object_get(from, key));
+static double real_value(const json_t *v) {
+    const char *text = json_string_value(v);
     return text ? strtod(text, NULL) : NAN;
 }
+static double real_of(const json_t *from, const char *key) { return real_value(json_object_get(from, key)); }
 static int64_t whole_of(const json_t *from, const char *key) {
     return json_integer_value(json_object_get(from, key));
 }
@@ -83,11 +92,16 @@ static int64_t whole_of(const json_t *from, const char *key) {
 json_t *syn_plateau_write(const syn_plan *plan, const syn_window *w) {
     const syn_plateau *p = &plan->plateau;
     if (!syn_schedule_plateau(&plan->schedule)) return NULL;
-    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:I, s:I}", "lr", real(p->lr), "best",
+    json_t *loss = json_array(), *hits = json_array();
+    for (int k = 0; k < plan->n_losses; k++) {
+        json_array_append_new(loss, real(w->loss[k]));
+        json_array_append_new(hits, json_integer(w->hits[k]));
+    }
+    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:o, s:I}", "lr", real(p->lr), "best",
                      real(p->best), "wait", (json_int_t)p->wait, "cooldown", (json_int_t)p->cooldown,
-                     "started", (int)p->started, "loss", real(w->loss), "penalties", real(w->penalties),
-                     "rows", (json_int_t)w->rows, "batches", (json_int_t)w->batches, "hits",
-                     (json_int_t)w->hits, "norm_steps", (json_int_t)w->norm_steps);
+                     "started", (int)p->started, "loss", loss, "penalties", real(w->penalties),
+                     "rows", (json_int_t)w->rows, "batches", (json_int_t)w->batches, "hits", hits,
+                     "norm_steps", (json_int_t)w->norm_steps);
 }
 
 syn_status syn_plateau_read(syn_plan *plan, syn_window *w, json_t *from) {
@@ -97,9 +111,12 @@ syn_status syn_plateau_read(syn_plan *plan, syn_window *w, json_t *from) {
     plan->plateau = (syn_plateau){ .lr = real_of(from, "lr"), .best = real_of(from, "best"),
                                    .wait = whole_of(from, "wait"), .cooldown = whole_of(from, "cooldown"),
                                    .started = json_is_true(json_object_get(from, "started")) };
-    *w = (syn_window){ .loss = real_of(from, "loss"), .penalties = real_of(from, "penalties"),
-                       .rows = whole_of(from, "rows"), .batches = whole_of(from, "batches"),
-                       .hits = whole_of(from, "hits"), .norm_steps = whole_of(from, "norm_steps") };
+    *w = (syn_window){ .penalties = real_of(from, "penalties"), .rows = whole_of(from, "rows"),
+                       .batches = whole_of(from, "batches"), .norm_steps = whole_of(from, "norm_steps") };
+    for (int k = 0; k < plan->n_losses; k++) {
+        w->loss[k] = real_value(json_array_get(json_object_get(from, "loss"), (size_t)k));
+        w->hits[k] = json_integer_value(json_array_get(json_object_get(from, "hits"), (size_t)k));
+    }
     if (!(plan->plateau.lr >= 0)) return syn_fail(SYN_E_FORMAT, "the memory of performance scheduling is broken");
     plan->table_block = -1;
     return SYN_OK;

@@ -99,8 +99,6 @@ static syn_status feed(test *t, syn_list *l) {
 /* One step; its mean loss over the micro-batches. */
 static syn_status step(test *t, syn_list *l, double *loss) {
     syn_plan *plan = t->plan;
-    const syn_graph *g = &plan->graph[SYN_MODE_EVAL];
-    bool mean = g->node[g->value[g->loss].producer].i[0];
     int k = plan->frame.accumulate;
     syn_snapshot s;
     *loss = 0;
@@ -108,7 +106,7 @@ static syn_status step(test *t, syn_list *l, double *loss) {
         SYN_TRY(feed(t, l));
         SYN_TRY(k > 1 ? syn_plan_enqueue_gradient(plan, l) : syn_plan_enqueue_step(plan, l));
         SYN_TRY(syn_plan_snapshot(plan, &s));
-        *loss += s.metrics[SYN_METRIC_LAST] / (mean ? l->rows : 1) / k;
+        *loss += syn_plan_loss_last(plan, &s, l->rows) / k;
         if (s.ctl[SYN_CTL_LATCH] || s.ctl[SYN_CTL_SKIPPED]) *loss = NAN; /* a gradient was not finite */
     }
     return k > 1 ? syn_plan_enqueue_update(plan, l) : SYN_OK;

@@ -8,6 +8,7 @@ enum { MEAN, SQUARES, ERRORS, CARRY, MOMENTS }; /* per output: as in cl/op/repor
 
 struct syn_tables {
     syn_plan *plan;
+    int loss; /* which of the plan's */
     syn_report_kind kind;
     int64_t outputs; /* values of a row of the loss's input */
     int classes, top_k;
@@ -20,20 +21,22 @@ struct syn_tables {
     int n_launches;
 };
 
-static syn_report_kind kind_of(const syn_plan *plan) {
-    return plan->loss < 0 ? SYN_REPORT_NONE : plan->state->net->layer[plan->loss].row->report;
+static syn_report_kind kind_of(const syn_plan *plan, int k) {
+    return k < 0 || k >= plan->n_losses ? SYN_REPORT_NONE : plan->state->net->layer[plan->losses[k]].row->report;
 }
 
-static const syn_node *loss_node(const syn_plan *plan) {
+static const syn_node *loss_node(const syn_plan *plan, int k) {
     const syn_graph *g = &plan->graph[SYN_MODE_EVAL];
-    return &g->node[g->value[g->loss].producer];
+    return &g->node[g->value[g->loss[k]].producer];
 }
 
-int syn_plan_classes(const syn_plan *plan) {
-    syn_report_kind kind = kind_of(plan);
+int syn_plan_classes(const syn_plan *plan) { return syn_plan_loss_classes(plan, 0); }
+
+int syn_plan_loss_classes(const syn_plan *plan, int k) {
+    syn_report_kind kind = kind_of(plan, k);
     if (kind == SYN_REPORT_NONE || kind == SYN_REPORT_VALUES) return 0;
     if (kind == SYN_REPORT_BITS || kind == SYN_REPORT_SIGNS) return 2;
-    int64_t n = syn_value_cols(&plan->graph[SYN_MODE_EVAL], loss_node(plan)->in[0]);
+    int64_t n = syn_value_cols(&plan->graph[SYN_MODE_EVAL], loss_node(plan, k)->in[0]);
     return n > MAX_CLASSES ? 0 : (int)n;
 }
 
@@ -51,11 +54,11 @@ static syn_status allocate(syn_tables *t) {
     return syn_buffer_zero(t->moments);
 }
 
-syn_status syn_tables_open(syn_tables **tables, syn_plan *plan, const syn_evaluate_opts *opts) {
+syn_status syn_tables_open(syn_tables **tables, syn_plan *plan, int k, const syn_evaluate_opts *opts) {
     const syn_evaluate_opts none = { 0 }, *o = opts ? opts : &none;
     *tables = NULL;
-    syn_report_kind kind = kind_of(plan);
-    int classes = syn_plan_classes(plan);
+    syn_report_kind kind = kind_of(plan, k);
+    int classes = syn_plan_loss_classes(plan, k);
     if (o->top_k < 0) return syn_fail(SYN_E_ARGUMENT, "syn_evaluate: top_k is %d; 1 and up are possible", o->top_k);
     if (o->confusion && o->n != (int64_t)classes * classes)
         return syn_fail(SYN_E_SHAPE, "syn_evaluate: the confusion matrix has %d x %d values, room for %lld was given",
@@ -64,8 +67,8 @@ syn_status syn_tables_open(syn_tables **tables, syn_plan *plan, const syn_evalua
     syn_tables *t = calloc(1, sizeof *t);
     if (!t) return syn_no_memory(sizeof *t);
     int top_k = o->top_k ? o->top_k : 5;
-    *t = (syn_tables){ .plan = plan, .kind = kind, .classes = classes, .top_k = top_k < classes ? top_k : classes,
-                       .outputs = syn_value_count(&plan->graph[SYN_MODE_EVAL], loss_node(plan)->in[0]),
+    *t = (syn_tables){ .plan = plan, .loss = k, .kind = kind, .classes = classes, .top_k = top_k < classes ? top_k : classes,
+                       .outputs = syn_value_count(&plan->graph[SYN_MODE_EVAL], loss_node(plan, k)->in[0]),
                        .confusion = o->confusion };
     *tables = t;
     syn_status status = allocate(t);
@@ -84,15 +87,20 @@ void syn_tables_close(syn_tables *t) {
     free(t);
 }
 
+/* The label that the loss leaves out, -1: none. */
+static int64_t ignored(const syn_tables *t) {
+    return t->plan->fed[t->plan->n_inputs + t->loss].ignored;
+}
+
 /* Classes: a work-item a row. Values: a work-item an output, which goes over the rows. */
 static syn_status make(syn_tables *t, const syn_list *list, syn_item *item) {
     syn_plan *p = t->plan;
-    const syn_node *loss = loss_node(p);
+    const syn_node *loss = loss_node(p, t->loss);
     bool values = t->kind == SYN_REPORT_VALUES, cpu = syn_ctx_profile_of(p->ctx)->cpu;
     syn_call c = { .source = "op/report.cl", .entry = values ? "report_values" : "report_classes", .dims = 1,
                    .defs = syn_format("#define COLS %lld\n#define CLASSES %d\n#define TOP_K %d\n"
                                       "#define IGNORED %lld\n#define KIND_%s 1\n", (long long)t->outputs,
-                                      t->classes, t->top_k, (long long)p->ignored,
+                                      t->classes, t->top_k, (long long)ignored(t),
                                       t->kind == SYN_REPORT_LABELS          ? "LABELS"
                                       : t->kind == SYN_REPORT_DISTRIBUTIONS ? "DISTRIBUTIONS"
                                       : t->kind == SYN_REPORT_BITS          ? "BITS"

@@ -8,8 +8,8 @@
 
 typedef struct syn_tables syn_tables;
 
-/* *tables is NULL where the loss has nothing to count. */
-syn_status syn_tables_open(syn_tables **tables, syn_plan *plan, const syn_evaluate_opts *opts);
+/* *tables is NULL where loss k has nothing to count. */
+syn_status syn_tables_open(syn_tables **tables, syn_plan *plan, int k, const syn_evaluate_opts *opts);
 void syn_tables_close(syn_tables *tables);
 /* Enqueues the counting of a batch, behind its forward pass. */
 syn_status syn_tables_count(syn_tables *tables, const syn_list *list);
