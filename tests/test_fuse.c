@@ -193,7 +193,10 @@ START_TEST(test_random_graphs) {
     for (int i = 0; i < 2 * n; i++) {
         bench_open(&b[i], &k);
         random_graph(&b[i], (uint32_t)(i / 2));
-        if (i % 2) ok(syn_graph_fuse(&b[i].g, &syn_op_map));
+        if (i % 2) {
+            ok(syn_graph_fuse(&b[i].g, &syn_op_map));
+            syn_graph_epilogues(&b[i].g, &syn_op_map);
+        }
         bench_emit(&b[i], ROWS);
     }
     ok(syn_kernels_build(&k));
@@ -205,7 +208,99 @@ START_TEST(test_random_graphs) {
 }
 END_TEST
 
+/* ---- epilogues ---- */
+
+/* Products whose result goes through maps: a bias, a function, random bits, an operand of its own size, and the sum
+ * kept for the backward pass. Whole tiles, edges, B transposed, a depth that is split. */
+static const struct {
+    int rows, depth, cols;
+    bool tb;
+} products[] = { { 19, 10, 37, false }, { 32, 24, 64, false }, { 21, 33, 20, true }, { 5, 2100, 21, false } };
+
+static int product_graph(bench *b, size_t i) {
+    const double slope[SYN_MAX_ATTRS] = { .3 };
+    int depth = products[i].depth, cols = products[i].cols;
+    bool tb = products[i].tb;
+    int x = bench_value(b, SYN_SHAPE(depth), true), bias = bench_value(b, SYN_SHAPE(cols), false);
+    int w = bench_value(b, tb ? SYN_SHAPE(cols, depth) : SYN_SHAPE(depth, cols), false);
+    int other = bench_value(b, SYN_SHAPE(cols), true);
+    int sum = syn_map_add(&b->g, syn_gemm_node(&b->g, x, w, false, tb), bias);
+    if (i % 2) bench_keep(b, sum);
+    int y = syn_map_apply(&b->g, syn_fn_find("elu"), &sum, 1, slope, 0);
+    y = syn_map_apply(&b->g, syn_fn_find("mask"), &y, 1, slope, 2);
+    return bench_keep(b, syn_map_add(&b->g, y, other));
+}
+
+static void run_product(bench *b) {
+    bench_bind(b);
+    for (int v = 0; v < 4; v++) {
+        double *x = new_random(bench_count(b, v), (uint32_t)v, -1, 1);
+        bench_write(b, v, x);
+        free(x);
+    }
+    bench_run(b);
+}
+
+static void compare_products(bench *a, bench *b, int v, size_t i) {
+    int64_t n = bench_count(a, v);
+    double *x = malloc((size_t)n * sizeof *x), *y = malloc((size_t)n * sizeof *y);
+    ck_assert(x && y);
+    bench_read(a, v, x);
+    bench_read(b, v, y);
+    CLOSE(x, y, n, 1e-13, "product %zu: v%d in its epilogue", i, v);
+    free(x);
+    free(y);
+}
+
+START_TEST(test_epilogues) {
+    enum { N = (int)SYN_COUNT(products) };
+    bench b[2 * N];
+    int out[2 * N], n = test_small() ? 1 : N;
+    syn_kernels k;
+    syn_kernels_init(&k, test_ctx(), SYN_DOUBLE);
+    for (int i = 0; i < 2 * n; i++) {
+        bench_open(&b[i], &k);
+        out[i] = product_graph(&b[i], (size_t)i / 2);
+        ok(syn_graph_fuse(&b[i].g, &syn_op_map));
+        if (i % 2) syn_graph_epilogues(&b[i].g, &syn_op_map);
+        bench_emit(&b[i], products[i / 2].rows);
+    }
+    ok(syn_kernels_build(&k));
+    for (int i = 0; i < 2 * n; i++) run_product(&b[i]);
+    for (int i = 0; i < n; i++) {
+        bool cpu = syn_ctx_profile_of(test_ctx())->cpu; /* other kernels have no epilogue */
+        ck_assert_int_eq(b[2 * i + 1].l.n_items, b[2 * i].l.n_items - (cpu ? 1 : 0));
+        compare_products(&b[2 * i + 1], &b[2 * i], out[2 * i], (size_t)i);
+        if (i % 2) compare_products(&b[2 * i + 1], &b[2 * i], 5, (size_t)i); /* the sum */
+    }
+    for (int i = 0; i < 2 * n; i++) bench_close(&b[i]);
+    syn_kernels_free(&k);
+}
+END_TEST
+
+/* What must stay apart: a product that two read, that is kept, or whose map waits for something later. */
+START_TEST(test_epilogue_pass) {
+    for (int i = 0; i < 4; i++) {
+        syn_graph g;
+        syn_graph_init(&g);
+        int x = syn_graph_value(&g, SYN_SHAPE(6), true), w = syn_graph_value(&g, SYN_SHAPE(6, 6), false);
+        int a = syn_gemm_node(&g, x, w, false, false), c = syn_gemm_node(&g, x, w, false, true);
+        int y = syn_map_apply(&g, syn_fn_find("tanh"), &a, 1, NULL, 0);
+        if (i == 1) g.value[a].keep = true;
+        if (i == 2) syn_colsum(&g, a, SYN_SHAPE(6));
+        if (i == 3) y = syn_map_add(&g, y, c);
+        g.value[y].keep = true;
+        ok(syn_graph_fuse(&g, &syn_op_map));
+        syn_graph_epilogues(&g, &syn_op_map);
+        /* in case 3 the first product comes too early, the second just in time */
+        ck_assert_msg((g.node[0].map > 0) == (i == 0), "case %d", i);
+        ck_assert_msg((g.node[1].map > 0) == (i == 3), "case %d", i);
+        syn_graph_free(&g);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const test[] = { test_nets, test_random_graphs };
+    const TTest *const test[] = { test_nets, test_random_graphs, test_epilogues, test_epilogue_pass };
     return run_suite("fuse", test, SYN_COUNT(test));
 }

@@ -5,17 +5,10 @@
 //
 // All work-items take every barrier; what lies behind an edge is zero in local memory, never read.
 
-// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x,
-// the element (row, col) of the result.
-#ifdef GEMM_OUT
-#define OUT(x, row, col) GEMM_OUT(x, row, col)
-#else
-#define OUT(x, row, col) (x)
-#endif
 #if ACCUMULATE
-#define PUT(x, i, row, col) STORE(LOAD(c, i) + OUT(x, row, col), c, i)
+#define PUT(x, i) STORE(LOAD(c, i) + (x), c, i)
 #else
-#define PUT(x, i, row, col) STORE(OUT(x, row, col), c, i)
+#define PUT(x, i) STORE(x, c, i)
 #endif
 
 #define TILE (SIDE * REG)
@@ -93,12 +86,11 @@ KERNEL(gemm_local)(__global const real *a, __global const real *b, __global real
 #pragma unroll
         for (int j = 0; j < REG; ++j) {
             const int col = col0 + x + j * SIDE;
-            if (row < M && col < N) PUT(acc[i][j], (size_t)row * N + col, row, col);
+            if (row < M && col < N) PUT(acc[i][j], (size_t)row * N + col);
         }
     }
 }
 #undef PUT
-#undef OUT
 #undef TILE
 #undef PITCH
 #undef GROUP

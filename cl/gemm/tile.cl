@@ -12,25 +12,27 @@
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
 // repeat it.
 
-// Every store of C goes through GEMM_OUT, an epilogue the call may define: what is stored for x,
-// one element or, unless TRANS, a vector from column col on.
-#ifdef GEMM_OUT
-#define OUT(x, row, col) GEMM_OUT(x, row, col)
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors instead of being stored (not with TRANS).
+
+#ifndef EPILOGUE_PARAMS
+#define EPILOGUE_PARAMS
+#define EPILOGUE_ARGS
+#define EPILOGUE 0
 #else
-#define OUT(x, row, col) (x)
+#define EPILOGUE 1
 #endif
 #if ACCUMULATE
-#define PUT(x, i, row, col) STORE(LOAD(c, i) + OUT(x, row, col), c, i)
-#define VPUT(x, i, row, col) VSTORE(VLOAD(c, i) + OUT(x, row, col), c, i)
+#define PUT(x, i) STORE(LOAD(c, i) + (x), c, i)
+#define VPUT(x, i) VSTORE(VLOAD(c, i) + (x), c, i)
 #else
-#define PUT(x, i, row, col) STORE(OUT(x, row, col), c, i)
-#define VPUT(x, i, row, col) VSTORE(OUT(x, row, col), c, i)
+#define PUT(x, i) STORE(x, c, i)
+#define VPUT(x, i) VSTORE(x, c, i)
 #endif
 
 #define PANEL (NV * SYN_VEC)
 
-// Transposed stores take a tile's columns as vectors; an epilogue gets their elements one by one.
-#if TRANS && SYN_VEC > 1 && (MR == 2 || MR == 4 || MR == 8 || MR == 16) && !defined(GEMM_OUT)
+// Transposed stores take a tile's columns as vectors.
+#if TRANS && SYN_VEC > 1 && (MR == 2 || MR == 4 || MR == 8 || MR == 16)
 #define ROWVEC 1
 #define ROWLOAD CAT(vload, MR)
 #define ROWSTORE CAT(vstore, MR)
@@ -52,7 +54,7 @@ static realv FN(vload_part)(__global const real *y, int count) {
 
 // nv is a literal at each call: the loops over it unroll.
 static void FN(tile)(const int nv, __global const real *x, __global const real *y,
-                     __global real *c, int row0, int lane0, int rows, int lanes, int depth) {
+                     __global real *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
     __global const real *px[MR];
     realv acc[MR][NV];
 #pragma unroll
@@ -146,8 +148,19 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 #endif
     for (int l = 0; l < height; ++l)
         for (int r = 0; r < width; ++r)
-            PUT(AT(l, r), (size_t)(lane0 + l) * C_STEP + row0 + r, lane0 + l, row0 + r);
+            PUT(AT(l, r), (size_t)(lane0 + l) * C_STEP + row0 + r);
 #undef AT
+#elif EPILOGUE
+    // Rolled loops: one copy of the epilogue, not one a register.
+    realv t[NV * MR];
+#pragma unroll
+    for (int r = 0; r < MR; ++r)
+#pragma unroll
+        for (int v = 0; v < NV; ++v) t[v * MR + r] = acc[r][v];
+    const int height = min(MR, ROWS - row0);
+    for (int v = 0; v < nv; ++v)
+        for (int r = 0; r < height; ++r)
+            FN(epilogue)(t[v * MR + r], row0 + r, lane0 + v * SYN_VEC, LANES - lane0 - v * SYN_VEC, c EPILOGUE_ARGS);
 #else
 #pragma unroll
     for (int r = 0; r < MR; ++r) {
@@ -158,12 +171,12 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
             for (int v = 0; v < NV; ++v) {
                 const int lane = lane0 + v * SYN_VEC;
                 if (v < nv - 1 || (v == nv - 1 && lane + SYN_VEC <= LANES)) {
-                    VPUT(acc[r][v], at + v * SYN_VEC, row, lane);
+                    VPUT(acc[r][v], at + v * SYN_VEC);
                 } else if (v == nv - 1) {
                     real t[SYN_VEC];
                     VSTORE(acc[r][v], t, 0);
                     for (int l = 0; l < LANES - lane; ++l)
-                        PUT(t[l], at + v * SYN_VEC + l, row, lane + l);
+                        PUT(t[l], at + v * SYN_VEC + l);
                 }
             }
         }
@@ -172,7 +185,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 }
 
 KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real *c, int rows,
-                  int lanes, int depth) {
+                  int lanes, int depth EPILOGUE_PARAMS) {
 #if LANES_FIRST
     const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * MR;
 #else
@@ -196,16 +209,18 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
 #endif
 #if NV_LAST != NV
     if (lane0 + PANEL > LANES) {
-        FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count);
+        FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
         return;
     }
 #endif
-    FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count);
+    FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
 }
 #undef PUT
 #undef VPUT
 #undef PANEL
-#undef OUT
+#undef EPILOGUE
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS
 #undef ROWVEC
 #undef ROWLOAD
 #undef ROWSTORE

@@ -13,6 +13,8 @@
 
 #include "base/base.h"
 
+#include <stdlib.h>
+
 typedef enum syn_arg_kind {
     SYN_ARG_NONE,
     SYN_ARG_VALUE,   /* buffer of graph value `value` */
@@ -82,6 +84,23 @@ static inline syn_arg syn_scratch(int64_t offset) {
 }
 static inline syn_arg syn_block_arg(syn_block b, bool writes) {
     return (syn_arg){ .kind = SYN_ARG_BLOCK, .value = (int)b, .writes = writes };
+}
+
+/* A map that runs in a product's kernel, on elements of C before they are stored. `text` defines
+ *   FN(epilogue)(realv acc, int row, int col, int left, __global real *o0 EPILOGUE_PARAMS)
+ * for min(left, SYN_VEC) elements from (row, col) on; o0 takes C's place. EPILOGUE_PARAMS is `params`, EPILOGUE_ARGS
+ * the same names, and arg what is bound to them. */
+typedef struct syn_epilogue {
+    char *text, *params, *args; /* malloc'd */
+    syn_arg arg[SYN_MAX_ARGS];
+    int n_args;
+    double flops, bytes; /* of it alone, o0 left out */
+} syn_epilogue;
+static inline void syn_epilogue_free(syn_epilogue *e) {
+    free(e->text);
+    free(e->params);
+    free(e->args);
+    *e = (syn_epilogue){ 0 };
 }
 
 #endif

@@ -7,9 +7,7 @@
  *            Y = op(B) when n <= m, else C' = B A' with X = B, Y = A' and a transposing store
  *   TT       C' = B A' with Y = A in place
  * Everything here depends on the shape, the vector width and the type alone. */
-#include "device/gemm_own.h"
-
-#include "base/base.h"
+#include "device/device.h"
 
 #include <stdlib.h>
 
@@ -160,6 +158,28 @@ static void add_sum(const product *g, int m, int n, syn_arg parts, syn_arg c_arg
     c->bytes = (double)g->size * m * n * (count + 1);
 }
 
+/* The epilogue's text in front of the kernel's, and its arguments behind the kernel's. */
+static bool add_epilogue(const syn_epilogue *e, syn_call *c) {
+    char *file = NULL;
+    if (syn_cl_text(c->source, &file) != SYN_OK) return false;
+    char *text = syn_format("%s\n%s", e->text, file);
+    char *defs = syn_format("%s#define EPILOGUE_PARAMS %s\n#define EPILOGUE_ARGS %s\n", c->defs ? c->defs : "", e->params,
+                            e->args);
+    free(file);
+    if (!text || !defs || c->n_args + e->n_args > SYN_MAX_ARGS) {
+        free(text);
+        free(defs);
+        return false;
+    }
+    free(c->defs);
+    c->defs = defs;
+    c->text = text;
+    for (int i = 0; i < e->n_args; i++) syn_call_arg(c, e->arg[i]);
+    c->flops += e->flops;
+    c->bytes += e->bytes;
+    return true;
+}
+
 static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
     bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH));
     *g = (product){ .rows = s->m, .lanes = s->n, .depth = s->k, .accumulate = s->accumulate };
@@ -227,6 +247,9 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
         add_tile(&g, x, y, c, &out->call[out->n_calls++]);
     }
     out->kernel = name_of(&g);
+    /* A transposing store has no rows of C to work on. */
+    if (s->epilogue && !g.accumulate && (!g.trans || g.chunk))
+        out->epilogue = add_epilogue(s->epilogue, &out->call[out->n_calls - 1]);
     bool whole = true;
     for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
     if (whole) return true;

@@ -11,6 +11,7 @@ typedef struct syn_gemm {
     bool ta, tb;
     bool accumulate; /* C += instead of C = */
     syn_dtype dtype;
+    const syn_epilogue *epilogue; /* NULL: none; a provider may leave it out, see syn_gemm_plan.epilogue */
     /* n, k (and m when `m_fixed`) never vary between batch sizes: kernels may bake them in */
 } syn_gemm;
 
@@ -22,6 +23,7 @@ typedef struct syn_gemm_plan {
     syn_call call[SYN_GEMM_MAX_CALLS];
     int n_calls;
     int64_t scratch;
+    bool epilogue;      /* the last call runs g.epilogue */
     const char *kernel; /* name printed by `syncline plan`: "tile 8x32 k512" */
 } syn_gemm_plan;
 

@@ -43,6 +43,7 @@ typedef struct syn_op {
     /* Describe the calls that compute the node. NULL: a view, nothing runs. */
     syn_status (*emit)(syn_emit *e, const syn_node *node);
     bool in_place; /* element-wise: an output may take the memory of an input that dies here */
+    bool epilogue; /* what it stores may go through a map first, where the kernel can */
 } syn_op;
 
 /* One instruction of a map program: an element-wise function applied to earlier results. */
@@ -71,6 +72,7 @@ struct syn_node {
     double r[5];      /* of losses the last one is SYN_LOSS_SCALE */
     const double *list; /* by op: numbers that live as long as the net */
     syn_prog *prog;   /* map nodes */
+    int map;          /* of an op with an epilogue: the map node that may be it, else 0 */
 };
 
 struct syn_graph {
@@ -114,6 +116,8 @@ syn_status syn_graph_grad(syn_graph *g, int loss_node, const bool *wanted, const
 
 /* Fuse pass (fuse.c): chains of map nodes become one node each. map is the op of map nodes. */
 syn_status syn_graph_fuse(syn_graph *g, const syn_op *map);
+/* Epilogue pass (epilogue.c), after fusing: which map may run where its input is stored. */
+void syn_graph_epilogues(syn_graph *g, const syn_op *map);
 /* Drop nodes whose outputs nobody reads. */
 syn_status syn_graph_prune(syn_graph *g);
 

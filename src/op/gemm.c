@@ -36,4 +36,4 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     return e->gemm(e, ta ? cols : rows, syn_value_cols(e->graph, c), ta ? rows : cols, ta, tb, a, b, c);
 }
 
-const syn_op syn_op_gemm = { .name = "gemm", .grad = grad, .emit = emit };
+const syn_op syn_op_gemm = { .name = "gemm", .grad = grad, .emit = emit, .epilogue = true };

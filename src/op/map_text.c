@@ -23,6 +23,7 @@ typedef struct writer {
     bool random, by_rows;
     int vec;
     int64_t rows, cols;
+    int given; /* the input that is no buffer but the vector `acc`, or -1 */
 } writer;
 
 /* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
@@ -90,7 +91,9 @@ static void write_body(writer *w, body kind) {
     const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
     syn_text *t = &w->t;
     for (int k = 0; k < w->n->n_in; k++) {
-        if (w->in[k] == ONE)
+        if (k == w->given)
+            syn_text_add(t, "const %s t%d = acc;\n", type, k);
+        else if (w->in[k] == ONE)
             syn_text_add(t, "const %s t%d = (%s)(LOAD(i%d, 0));\n", type, k, type, k);
         else if (kind == TAIL)
             syn_text_add(t, "const realv t%d = VLOAD_TAIL(i%d, %s, left, 0);\n", k, k,
@@ -107,6 +110,13 @@ static void write_body(writer *w, body kind) {
             syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
 }
 
+/* What draws are addressed by, besides their place. */
+static void write_step(writer *w) {
+    if (w->random)
+        syn_text_add(&w->t, "const uint step = CTL_%s(ctl); const uint2 key = CTL_KEY(ctl);\n",
+                     w->e->passes ? "PASS" : "STEP");
+}
+
 static void write_signature(writer *w) {
     syn_text *t = &w->t;
     syn_text_add(t, "KERNEL(map)(");
@@ -117,9 +127,7 @@ static void write_signature(writer *w) {
     for (int i = 0; i < w->n->prog->n_ins; i++)
         if (w->n->prog->ins[i].fn->draws) syn_text_add(t, "const uint s%d, ", i);
     syn_text_add(t, "const int rows) {\n");
-    if (w->random)
-        syn_text_add(t, "const uint step = CTL_%s(ctl); const uint2 key = CTL_KEY(ctl);\n",
-                     w->e->passes ? "PASS" : "STEP");
+    write_step(w);
 }
 
 /* CPU: a work-item takes a run of elements (flat), or a block of rows, in whole vectors. */
@@ -173,24 +181,86 @@ static size_t write_gpu(writer *w, int64_t count) {
     return (size_t)count;
 }
 
-syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
-    writer w = { .e = e, .n = n, .vec = syn_emit_vec(e) };
+static syn_status open_writer(writer *w, syn_emit *e, const syn_node *n, int64_t *count) {
     int out = n->out[0];
-    int64_t count = syn_emit_count(e, out);
-    w.cols = syn_value_cols(e->graph, out);
-    w.rows = count / w.cols;
-    if (count > INT32_MAX)
+    *w = (writer){ .e = e, .n = n, .vec = syn_emit_vec(e), .given = -1 };
+    *count = syn_emit_count(e, out);
+    w->cols = syn_value_cols(e->graph, out);
+    w->rows = *count / w->cols;
+    if (*count > INT32_MAX)
         return syn_fail(SYN_E_ARGUMENT, "a tensor of %lld elements: the limit is 2^31 - 1; use a "
-                                        "smaller batch", (long long)count);
+                                        "smaller batch", (long long)*count);
     for (int k = 0; k < n->n_in; k++) {
         int64_t c = syn_emit_count(e, n->in[k]);
         bool whole = e->graph->value[n->in[k]].batched == e->graph->value[out].batched &&
                      syn_value_count(e->graph, n->in[k]) == syn_value_count(e->graph, out);
-        w.in[k] = whole ? FULL : c == 1 ? ONE : ROW;
-        w.by_rows |= w.in[k] == ROW;
+        w->in[k] = whole ? FULL : c == 1 ? ONE : ROW;
+        w->by_rows |= w->in[k] == ROW;
     }
-    for (int i = 0; i < n->prog->n_ins; i++) w.random |= n->prog->ins[i].fn->draws > 0;
-    w.by_rows |= w.random;
+    for (int i = 0; i < n->prog->n_ins; i++) w->random |= n->prog->ins[i].fn->draws > 0;
+    w->by_rows |= w->random;
+    return SYN_OK;
+}
+
+syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilogue *ep) {
+    writer w;
+    int64_t count;
+    *ep = (syn_epilogue){ 0 };
+    SYN_TRY(open_writer(&w, e, n, &count));
+    syn_text params = { 0 }, args = { 0 };
+    const double real = (double)syn_emit_real(e);
+    for (int k = 0; k < n->n_in; k++) {
+        if (n->in[k] == given) {
+            w.given = k; /* a map reads a value through one port */
+            continue;
+        }
+        syn_text_add(&params, ", __global const real *i%d", k);
+        syn_text_add(&args, ", i%d", k);
+        ep->arg[ep->n_args++] = syn_in(n->in[k]);
+        ep->bytes += real * (double)syn_emit_count(e, n->in[k]);
+    }
+    for (int o = 1; o < n->n_out; o++) {
+        syn_text_add(&params, ", __global real *o%d", o);
+        syn_text_add(&args, ", o%d", o);
+        ep->arg[ep->n_args++] = syn_out(n->out[o]);
+        ep->bytes += real * (double)count;
+    }
+    if (w.random) {
+        syn_text_add(&params, ", __global const uint *ctl");
+        syn_text_add(&args, ", ctl");
+        ep->arg[ep->n_args++] = syn_block_arg(SYN_BLOCK_CONTROL, false);
+    }
+    for (int i = 0; i < n->prog->n_ins; i++) {
+        if (!n->prog->ins[i].fn->draws) continue;
+        syn_text_add(&params, ", const uint s%d", i);
+        syn_text_add(&args, ", s%d", i);
+        ep->arg[ep->n_args++] = syn_int(n->prog->ins[i].stream);
+    }
+    ep->flops = (double)count * n->prog->n_ins;
+    syn_text_add(&w.t, "static void FN(epilogue)(const realv acc, const int row, const int col, const int left, "
+                       "__global real *o0 EPILOGUE_PARAMS) {\n");
+    write_step(&w);
+    syn_text_add(&w.t, "const int at = row * %lld + col;\nif (left >= SYN_VEC) {\n", (long long)w.cols);
+    write_body(&w, VECTOR);
+    if (w.vec > 1) {
+        syn_text_add(&w.t, "} else {\n");
+        write_body(&w, TAIL);
+    }
+    syn_text_add(&w.t, "}\n}\n");
+    syn_text_add(&params, " ");
+    syn_text_add(&args, " ");
+    ep->text = w.t.s;
+    ep->params = params.s;
+    ep->args = args.s;
+    if (!w.t.failed && !params.failed && !args.failed) return SYN_OK;
+    syn_epilogue_free(ep);
+    return syn_no_memory(4096);
+}
+
+syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
+    writer w;
+    int64_t count;
+    SYN_TRY(open_writer(&w, e, n, &count));
     write_signature(&w);
     size_t items = e->profile->cpu ? write_cpu(&w, count) : write_gpu(&w, count);
     if (syn_text_status(&w.t) != SYN_OK) {

@@ -1,6 +1,8 @@
 /* Emitting, lifetimes and placement of launch lists; bind.c does the rest. */
 #include "plan/list.h"
 
+#include "op/map_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@ typedef struct collector {
     syn_ctx *ctx;
     syn_list *list;
     int node;
+    bool *done; /* by node: it runs in another's kernel */
 } collector;
 
 static void call_free(syn_call *c) {
@@ -37,6 +40,29 @@ static syn_status add_call(syn_emit *e, syn_call *call, int64_t scratch) {
     return SYN_OK;
 }
 
+/* With the map behind it as epilogue, where the graph allows and the provider can. */
+static syn_status choose_gemm(collector *c, syn_gemm *g, int a, int b, int out, syn_gemm_choice *choice, int *map) {
+    const syn_graph *graph = c->emit.graph;
+    const int after = graph->node[c->node].map;
+    *map = 0;
+    if (after) {
+        syn_epilogue epilogue;
+        SYN_TRY(syn_map_epilogue(&c->emit, &graph->node[after], out, &epilogue));
+        g->epilogue = &epilogue;
+        syn_status status = syn_gemm_choose(c->ctx, g, syn_in(a), syn_in(b), syn_out(graph->node[after].out[0]), choice);
+        g->epilogue = NULL;
+        syn_epilogue_free(&epilogue);
+        SYN_TRY(status);
+        if (choice->plan.epilogue) {
+            *map = after;
+            c->done[after] = true;
+            return SYN_OK;
+        }
+        for (int i = 0; i < choice->plan.n_calls; i++) call_free(&choice->plan.call[i]);
+    }
+    return syn_gemm_choose(c->ctx, g, syn_in(a), syn_in(b), syn_out(out), choice);
+}
+
 static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta, bool tb, int a,
                            int b, int out) {
     collector *c = (collector *)e;
@@ -47,7 +73,8 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
                         (long long)m, (long long)n, (long long)k);
     syn_gemm g = { .m = (int)m, .n = (int)n, .k = (int)k, .ta = ta, .tb = tb, .dtype = e->dtype };
     syn_gemm_choice choice;
-    SYN_TRY(syn_gemm_choose(c->ctx, &g, syn_in(a), syn_in(b), syn_out(out), &choice));
+    int map = 0;
+    SYN_TRY(choose_gemm(c, &g, a, b, out, &choice, &map));
     const double flops = 2.0 * (double)m * (double)n * (double)k;
     if (choice.plan.n_calls == 0) {
         syn_item *item = new_item(c->list);
@@ -77,6 +104,7 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
         syn_item *item = &c->list->item[c->list->n_items - 1];
         item->provider = choice.provider;
         item->variant = choice.plan.kernel;
+        if (i + 1 == choice.plan.n_calls) item->map = map;
         if (i) item->place = -2 - first; /* "as item `first`": syn_list_place resolves it */
     }
     return SYN_OK;
@@ -88,14 +116,16 @@ syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_
     collector c = { .emit = { .graph = graph, .profile = syn_ctx_profile_of(ctx), .dtype = dtype,
                               .rows = rows, .train = train, .micro = micro, .passes = graph->passes,
                               .call = add_call, .gemm = add_gemm },
-                    .ctx = ctx, .list = l };
-    for (int i = 0; i < graph->n_nodes; i++) {
+                    .ctx = ctx, .list = l, .done = calloc((size_t)graph->n_nodes + 1, sizeof(bool)) };
+    syn_status status = c.done ? SYN_OK : syn_no_memory((size_t)graph->n_nodes);
+    for (int i = 0; status == SYN_OK && i < graph->n_nodes; i++) {
         c.node = i;
         const syn_op *op = graph->node[i].op;
-        if (op->emit) SYN_TRY(op->emit(&c.emit, &graph->node[i]));
+        if (op->emit && !c.done[i]) status = op->emit(&c.emit, &graph->node[i]);
     }
+    free(c.done);
     l->n_nodes_items = l->n_items;
-    return SYN_OK;
+    return status;
 }
 
 syn_status syn_list_append(syn_list *l, syn_call *call) {

@@ -46,7 +46,10 @@ static syn_status build_train(syn_plan *plan) {
     for (int v = 0; plan->keep && v < n; v++)
         if (g->value[v].layer >= 0 && g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
     SYN_TRY(syn_graph_prune(g));
-    if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+    if (plan->fuse) {
+        SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+        syn_graph_epilogues(g, &syn_op_map);
+    }
     trace_graph(plan, g);
     plan->has_graph[SYN_MODE_TRAIN] = true;
     return SYN_OK;
@@ -62,7 +65,10 @@ static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     memcpy(o.link, plan->link, sizeof o.link);
     SYN_TRY(syn_net_lower(plan->state->net, &o, g));
     SYN_TRY(syn_graph_prune(g));
-    if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+    if (plan->fuse) {
+        SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+        syn_graph_epilogues(g, &syn_op_map);
+    }
     trace_graph(plan, g);
     plan->has_graph[mode] = true;
     return SYN_OK;

@@ -28,8 +28,11 @@ void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t 
     const syn_prog *prog = item->node >= 0 ? g->node[item->node].prog : NULL;
     const char *entry = item->call.entry ? item->call.entry : "library";
     if (item->provider && strncmp(entry, "gemm_", 5) == 0) entry += 5;
-    if (item->provider)
-        snprintf(what, size, "gemm %s: %s (%s)", item->provider, item->variant ? item->variant : "", entry);
+    const char *variant = item->variant ? item->variant : "";
+    if (item->provider && item->map)
+        snprintf(what, size, "gemm %s: %s (%s + map of %d)", item->provider, variant, entry, g->node[item->map].prog->n_ins);
+    else if (item->provider)
+        snprintf(what, size, "gemm %s: %s (%s)", item->provider, variant, entry);
     else if (prog)
         snprintf(what, size, "%s of %d", entry, prog->n_ins);
     else
