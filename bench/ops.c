@@ -44,6 +44,11 @@ static syn_status open_streams(bench *b, int64_t count) {
     const syn_profile *p = syn_ctx_profile_of(b->ctx);
     syn_text t = { 0 };
     int vec = p->vec_float;
+    if (vec > 1)
+        syn_text_add(&t, "typedef float%d __attribute__((aligned(4))) element;\n"
+                         "#define AT(p) (*(__global element *)((p) + i))\n", vec);
+    else
+        syn_text_add(&t, "#define AT(p) (p)[i]\n");
     for (int k = 1; k <= MOST_READ; k++) {
         syn_text_add(&t, "__kernel void stream%d(", k);
         for (int i = 0; i < k; i++) syn_text_add(&t, "__global const float *x%d, ", i);
@@ -52,15 +57,9 @@ static syn_status open_streams(bench *b, int64_t count) {
         if (p->cpu)
             syn_text_add(&t, "const int end = min(i + %d, %lld);\nfor (; i < end; i += %d)\n", RUN,
                          (long long)count, vec);
-        if (vec > 1) {
-            syn_text_add(&t, "vstore%d(vload%d(0, x0 + i)", vec, vec);
-            for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + vload%d(0, x%d + i)", vec, k2);
-            syn_text_add(&t, ", 0, y + i);\n}\n");
-        } else {
-            syn_text_add(&t, "y[i] = x0[i]");
-            for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + x%d[i]", k2);
-            syn_text_add(&t, ";\n}\n");
-        }
+        syn_text_add(&t, "AT(y) = AT(x0)");
+        for (int k2 = 1; k2 < k; k2++) syn_text_add(&t, " + AT(x%d)", k2);
+        syn_text_add(&t, ";\n}\n");
     }
     syn_status status = syn_text_status(&t);
     if (status == SYN_OK) status = syn_program_build(&b->program, b->ctx, t.s, "-cl-std=CL1.2");

@@ -63,7 +63,7 @@ static syn_status describe(bench *b, const net_row *row, const char *optimizer, 
     b->multiply_adds = 0;
     for (int i = 0; i <= row->layers; i++) {
         int units = i < row->layers ? row->units[i < 3 ? i : 2] : CLASSES;
-        x = syn_dense(x, &(syn_dense_opts){ .units = units, .init = syn_init_lecun_normal(NULL) });
+        x = syn_dense(x, &(syn_dense_opts){ .units = units, .init = strcmp(row->activation, "selu") ? syn_init_he_normal(NULL) : syn_init_lecun_normal(NULL) });
         if (i < row->layers) x = syn_map(x, row->activation, NULL, 0);
         /* Forward, weight gradient, and input gradient but for the first layer. */
         b->multiply_adds += (i ? 3.0 : 2.0) * width * units * batch;

@@ -17,24 +17,24 @@ static real row_max(realv v) { return v; }
 static realv vload_tail(__global const real *p, int n, real pad) {
     real lane[SYN_VEC];
     for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;
-    return CAT(vload, SYN_VEC)(0, lane);
+    return VGET(lane, 0);
 }
 static void vstore_tail(realv v, __global real *p, int n) {
     real lane[SYN_VEC];
-    CAT(vstore, SYN_VEC)(v, 0, lane);
+    VSET(v, lane, 0);
     for (int k = 0; k < n; k++) STORE(lane[k], p, k);
 }
 #define VLOAD_TAIL(p, i, n, pad) vload_tail((p) + (i), n, pad)
 #define VSTORE_TAIL(v, p, i, n) vstore_tail(v, (p) + (i), n)
 static real row_sum(realv v) {
     real lane[SYN_VEC], sum = 0;
-    CAT(vstore, SYN_VEC)(v, 0, lane);
+    VSET(v, lane, 0);
     for (int k = 0; k < SYN_VEC; k++) sum += lane[k];
     return sum;
 }
 static real row_max(realv v) {
     real lane[SYN_VEC];
-    CAT(vstore, SYN_VEC)(v, 0, lane);
+    VSET(v, lane, 0);
     real m = lane[0];
     for (int k = 1; k < SYN_VEC; k++) m = fmax(m, lane[k]);
     return m;
@@ -99,3 +99,27 @@ static void moving_step(__global const uint *ctl, __global real *moving_mean, __
     STORE(old_mean * (1 - take) + mean * take, moving_mean, c);
     STORE(old_var * (1 - take) + var * take, moving_var, c);
 }
+
+#if SYN_VEC > 1
+// moving_step for the n columns from c, at most a vector.
+static void moving_vector(__global const uint *ctl, __global real *moving_mean, __global real *moving_var,
+                          __global real *count, int c, int n, realv mean, realv var, int rows, int mode,
+                          real take, int unbiased, int per_row) {
+    if (mode == MOVING_AVERAGE && n >= SYN_VEC) {
+        const realv old_mean = VLOAD(moving_mean, c), old_var = VLOAD(moving_var, c);
+        const realv v = unbiased ? var * (rows / (real)(rows - 1)) : var, none = (mean - mean) + (var - var);
+        if (CTL_LATCH(ctl)) return;
+        VSTORE(none == 0 ? old_mean * (1 - take) + mean * take : old_mean, moving_mean, c);
+        VSTORE(none == 0 ? old_var * (1 - take) + v * take : old_var, moving_var, c);
+        return;
+    }
+    real ms[SYN_VEC], vs[SYN_VEC];
+    VSET(mean, ms, 0);
+    VSET(var, vs, 0);
+    for (int k = 0; k < SYN_VEC && k < n; k++)
+        moving_step(ctl, moving_mean, moving_var, count, c + k, ms[k], vs[k], rows, mode, take, unbiased, per_row);
+}
+#else
+#define moving_vector(ctl, mm, mv, count, c, n, mean, var, rows, mode, take, unbiased, per_row)                        \
+    moving_step(ctl, mm, mv, count, c, mean, var, rows, mode, take, unbiased, per_row)
+#endif

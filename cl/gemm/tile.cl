@@ -49,7 +49,7 @@
 static realv FN(vload_part)(__global const real *y, int count) {
     real t[SYN_VEC];
     for (int l = 0; l < SYN_VEC; ++l) t[l] = l < count ? LOAD(y, l) : 0;
-    return VLOAD(t, 0);
+    return VGET(t, 0);
 }
 
 // nv is a literal at each call: the loops over it unroll.
@@ -130,7 +130,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
             for (int i = 0; i < MR; ++i) acc[i][v] = u[i];
         }
 #pragma unroll
-        for (int r = 0; r < MR; ++r) VSTORE(acc[r][v], t, (v * MR + r) * SYN_VEC);
+        for (int r = 0; r < MR; ++r) VSET(acc[r][v], t, (v * MR + r) * SYN_VEC);
     }
     if (width == MR && height == PANEL) {
 #pragma unroll
@@ -143,7 +143,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 #pragma unroll
     for (int r = 0; r < MR; ++r)
 #pragma unroll
-        for (int v = 0; v < NV; ++v) VSTORE(acc[r][v], t, r * PANEL + v * SYN_VEC);
+        for (int v = 0; v < NV; ++v) VSET(acc[r][v], t, r * PANEL + v * SYN_VEC);
 #define AT(l, r) t[(r) * PANEL + (l)]
 #endif
     for (int l = 0; l < height; ++l)
@@ -174,7 +174,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
                     VPUT(acc[r][v], at + v * SYN_VEC);
                 } else if (v == nv - 1) {
                     real t[SYN_VEC];
-                    VSTORE(acc[r][v], t, 0);
+                    VSET(acc[r][v], t, 0);
                     for (int l = 0; l < LANES - lane; ++l)
                         PUT(t[l], at + v * SYN_VEC + l);
                 }

@@ -94,24 +94,8 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
         FN(store)(m, mean, c);
         FN(store)(1 / sqrt(q + (real)EPS), rstd, c);
 #if MOVING
-#if SYN_VEC == 1
-        moving_step(ctl, moving_mean, moving_var, count, c, m, q, rows, MOVING, (real)TAKE, UNBIASED, PER_ROW);
-#else
-        if (MOVING == MOVING_AVERAGE && c < FULL) { // moving_step in whole vectors
-            const realv old_mean = VLOAD(moving_mean, c), old_var = VLOAD(moving_var, c);
-            const realv v = UNBIASED ? q * (rows / (real)(rows - 1)) : q, none = (m - m) + (q - q);
-            if (CTL_LATCH(ctl)) continue;
-            VSTORE(none == 0 ? old_mean * (1 - (real)TAKE) + m * (real)TAKE : old_mean, moving_mean, c);
-            VSTORE(none == 0 ? old_var * (1 - (real)TAKE) + v * (real)TAKE : old_var, moving_var, c);
-            continue;
-        }
-        real ms[SYN_VEC], qs[SYN_VEC];
-        CAT(vstore, SYN_VEC)(m, 0, ms);
-        CAT(vstore, SYN_VEC)(q, 0, qs);
-        for (int k = 0; k < SYN_VEC && c + k < COLS; k++)
-            moving_step(ctl, moving_mean, moving_var, count, c + k, ms[k], qs[k], rows, MOVING, (real)TAKE,
-                        UNBIASED, PER_ROW);
-#endif
+        moving_vector(ctl, moving_mean, moving_var, count, c, COLS - c, m, q, rows, MOVING, (real)TAKE, UNBIASED,
+                      PER_ROW);
 #endif
     }
 }

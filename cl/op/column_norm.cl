@@ -5,13 +5,6 @@
 // multiple of GROUP, and walks over the rows while they are in the cache.
 #if SYN_CPU
 #define PAD (WIDTH + SYN_VEC)
-#if SYN_VEC == 1
-#define GET(p, c) ((p)[c])
-#define PUT(v, p, c) ((p)[c] = (v))
-#else
-#define GET(p, c) CAT(vload, SYN_VEC)(0, (p) + (c))
-#define PUT(v, p, c) CAT(vstore, SYN_VEC)(v, 0, (p) + (c))
-#endif
 // Columns [c, c + SYN_VEC) of the w columns at p.
 static realv FN(load)(__global const real *p, const int c, const int w) {
     return c + SYN_VEC <= w ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);
@@ -43,33 +36,37 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 
 #if FORWARD
 #if SYN_CPU
-// Mean and sum of squared differences of a vector of columns in one pass: eight rows at a time, joined
-// to those before (Chan, Golub and LeVeque 1983).
-static void FN(moments)(__global const real *x, const int c, const int w, const int rows, realv *mean,
-                        realv *square) {
-    realv m = 0, q = 0;
+// Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
+// (Chan, Golub and LeVeque 1983).
+static void FN(moments)(__global const real *x, const int w, const int rows, real *means, real *squares) {
+    for (int c = 0; c < w; c += SYN_VEC) {
+        VSET((realv)(0), means, c);
+        VSET((realv)(0), squares, c);
+    }
     int r = 0;
-    if (c + SYN_VEC <= w)
-        for (; r + 8 <= rows; r += 8) {
-            __global const real *p = x + r * COLS + c;
-            realv a = VLOAD(p, 0), b = VLOAD(p, COLS), d = VLOAD(p, 2 * COLS), e = VLOAD(p, 3 * COLS);
-            realv f = VLOAD(p, 4 * COLS), g = VLOAD(p, 5 * COLS), h = VLOAD(p, 6 * COLS);
-            realv i = VLOAD(p, 7 * COLS);
-            const realv eight = (((a + b) + (d + e)) + ((f + g) + (h + i))) * (real).125;
+    for (; r + 8 <= rows; r += 8) {
+        const real share = 8 / (real)(r + 8), old = r * share;
+        __global const real *p = x + r * COLS;
+        for (int c = 0; c < w; c += SYN_VEC) {
+            realv a = FN(load)(p, c, w), b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
+            realv e = FN(load)(p + 3 * COLS, c, w), f = FN(load)(p + 4 * COLS, c, w);
+            realv g = FN(load)(p + 5 * COLS, c, w), h = FN(load)(p + 6 * COLS, c, w);
+            realv i = FN(load)(p + 7 * COLS, c, w);
+            const realv m = VGET(means, c), eight = (((a + b) + (d + e)) + ((f + g) + (h + i))) * (real).125;
             a -= eight, b -= eight, d -= eight, e -= eight, f -= eight, g -= eight, h -= eight, i -= eight;
             const realv delta = eight - m;
-            const real share = 8 / (real)(r + 8);
-            m += delta * share;
-            q += ((a * a + b * b) + (d * d + e * e)) + ((f * f + g * g) + (h * h + i * i)) +
-                 delta * delta * (r * share);
+            VSET(m + delta * share, means, c);
+            VSET(VGET(squares, c) + (((a * a + b * b) + (d * d + e * e)) + ((f * f + g * g) + (h * h + i * i))) +
+                    delta * delta * old, squares, c);
         }
-    for (; r < rows; r++) {
-        const realv v = FN(load)(x + r * COLS, c, w), delta = v - m;
-        m += delta * (1 / (real)(r + 1));
-        q += delta * (v - m);
     }
-    *mean = m;
-    *square = q;
+    for (; r < rows; r++)
+        for (int c = 0; c < w; c += SYN_VEC) {
+            const realv v = FN(load)(x + r * COLS, c, w), m = VGET(means, c), delta = v - m;
+            const realv now = m + delta * (1 / (real)(r + 1));
+            VSET(now, means, c);
+            VSET(VGET(squares, c) + delta * (v - now), squares, c);
+        }
 }
 #endif
 
@@ -87,15 +84,11 @@ KERNEL(column_norm)(__global const real *x,
 #endif
                     const int rows) {
 #if SYN_CPU
-    const int first = (int)get_global_id(0) * WIDTH, w = min(WIDTH, COLS - first);
+    const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
     const int matrix = (int)get_global_id(1), at = matrix * rows * COLS + first;
     real means[PAD], vars[PAD];
-    for (int c = 0; c < w; c += SYN_VEC) {
-        realv m, q;
-        FN(moments)(x + at, c, w, rows, &m, &q);
-        PUT(m, means, c);
-        PUT(q * (1 / (real)rows), vars, c);
-    }
+    FN(moments)(x + at, w, rows, means, vars);
+    for (int c = 0; c < w; c += SYN_VEC) VSET(VGET(vars, c) * (1 / (real)rows), vars, c);
 #if GROUP > 1
     for (int g = 0; g < w; g += GROUP) {
         real m = 0, v = 0;
@@ -109,28 +102,45 @@ KERNEL(column_norm)(__global const real *x,
     }
 #endif
 #if MOVING
-    for (int c = 0; c < w; c++)
-        moving_step(ctl, moving_mean, moving_var, count, first + c, means[c], vars[c], rows, MOVING,
-                    (real)TAKE, UNBIASED, PER_ROW);
+    for (int c = 0; c < w; c += SYN_VEC)
+        moving_vector(ctl, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c), rows,
+                      MOVING, (real)TAKE, UNBIASED, PER_ROW);
 #endif
     for (int c = 0; c < w; c += SYN_VEC) {
-        const realv r = 1 / sqrt(GET(vars, c) + (real)EPS);
-        FN(store)(GET(means, c), mean + matrix * COLS + first, c, w);
+        const realv r = 1 / sqrt(VGET(vars, c) + (real)EPS);
+        FN(store)(VGET(means, c), mean + matrix * COLS + first, c, w);
         FN(store)(r, rstd + matrix * COLS + first, c, w);
 #if GAMMA
-        PUT(r * FN(load)(gamma + first, c, w), vars, c);
+        VSET(r * FN(load)(gamma + first, c, w), vars, c);
 #else
-        PUT(r, vars, c);
+        VSET(r, vars, c);
 #endif
     }
-    for (int r = 0; r < rows; r++)
+    // All loads before the first store: rows may meet at the same offset of a page, where loads wait for stores
+    // that are not theirs.
+    for (int r = 0; r < rows;) {
+        const int n = r + 4 <= rows ? 4 : 1;
+        __global const real *p = x + at + r * COLS;
+        __global real *q = y + at + r * COLS;
         for (int c = 0; c < w; c += SYN_VEC) {
-            realv v = (FN(load)(x + at + r * COLS, c, w) - GET(means, c)) * GET(vars, c);
+            const realv m = VGET(means, c), scale = VGET(vars, c);
 #if BETA
-            v += FN(load)(beta + first, c, w);
+            const realv shift = FN(load)(beta + first, c, w);
+#else
+            const realv shift = 0;
 #endif
-            FN(store)(v, y + at + r * COLS, c, w);
+            const realv a = FN(load)(p, c, w);
+            if (n == 4) {
+                const realv b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
+                const realv e = FN(load)(p + 3 * COLS, c, w);
+                FN(store)((b - m) * scale + shift, q + COLS, c, w);
+                FN(store)((d - m) * scale + shift, q + 2 * COLS, c, w);
+                FN(store)((e - m) * scale + shift, q + 3 * COLS, c, w);
+            }
+            FN(store)((a - m) * scale + shift, q, c, w);
         }
+        r += n;
+    }
 #else
     __local real sums[WIDTH * LANES];
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), c = (int)get_group_id(0) * WIDTH + lx;
@@ -178,32 +188,35 @@ KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
 #endif
                          __global real *dgamma, __global real *dbeta, const int rows) {
 #if SYN_CPU
-    const int first = (int)get_global_id(0) * WIDTH, w = min(WIDTH, COLS - first);
+    const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
     const int matrix = (int)get_global_id(1), at = matrix * rows * COLS + first, col = matrix * COLS + first;
     real as[PAD], bs[PAD];
     for (int c = 0; c < w; c += SYN_VEC) {
-        const realv m = FN(load)(mean + col, c, w), s = FN(load)(rstd + col, c, w);
-        realv a0 = 0, a1 = 0, b0 = 0, b1 = 0;
-        int r = 0;
-        if (c + SYN_VEC <= w)
-            for (; r + 4 <= rows; r += 4) {
-                const int e = at + r * COLS + c;
-                const realv d0 = VLOAD(dy, e), d1 = VLOAD(dy, e + COLS), d2 = VLOAD(dy, e + 2 * COLS);
-                const realv d3 = VLOAD(dy, e + 3 * COLS);
-                a0 += d0 + d1;
-                a1 += d2 + d3;
-                b0 += d0 * (VLOAD(x, e) - m) + d1 * (VLOAD(x, e + COLS) - m);
-                b1 += d2 * (VLOAD(x, e + 2 * COLS) - m) + d3 * (VLOAD(x, e + 3 * COLS) - m);
+        VSET((realv)(0), as, c);
+        VSET((realv)(0), bs, c);
+    }
+    for (int r = 0; r < rows;) {
+        const int n = r + 4 <= rows ? 4 : 1;
+        __global const real *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+        for (int c = 0; c < w; c += SYN_VEC) {
+            const realv m = FN(load)(mean + col, c, w), d = FN(load)(pd, c, w);
+            realv a = d, b = d * (FN(load)(px, c, w) - m);
+            if (n == 4) {
+                const realv e = FN(load)(pd + COLS, c, w), f = FN(load)(pd + 2 * COLS, c, w);
+                const realv g = FN(load)(pd + 3 * COLS, c, w);
+                a = (d + e) + (f + g);
+                b = (b + e * (FN(load)(px + COLS, c, w) - m)) +
+                    (f * (FN(load)(px + 2 * COLS, c, w) - m) + g * (FN(load)(px + 3 * COLS, c, w) - m));
             }
-        for (; r < rows; r++) {
-            const realv d = FN(load)(dy + at + r * COLS, c, w);
-            a0 += d;
-            b0 += d * (FN(load)(x + at + r * COLS, c, w) - m);
+            VSET(VGET(as, c) + a, as, c);
+            VSET(VGET(bs, c) + b, bs, c);
         }
-        PUT(a0 + a1, as, c);
-        PUT((b0 + b1) * s, bs, c);
-        FN(store)(a0 + a1, dbeta + col, c, w);
-        FN(store)((b0 + b1) * s, dgamma + col, c, w);
+        r += n;
+    }
+    for (int c = 0; c < w; c += SYN_VEC) {
+        VSET(VGET(bs, c) * FN(load)(rstd + col, c, w), bs, c);
+        FN(store)(VGET(as, c), dbeta + col, c, w);
+        FN(store)(VGET(bs, c), dgamma + col, c, w);
     }
 #if DX
 #if GAMMA
@@ -230,20 +243,34 @@ KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
     real ms[PAD], scales[PAD];
     for (int c = 0; c < w; c += SYN_VEC) {
         const realv s = FN(load)(rstd + col, c, w);
-        PUT(FN(load)(mean + col, c, w), ms, c);
-        PUT(GET(as, c) * s * share, as, c);
-        PUT(GET(bs, c) * s * s * share, bs, c);
+        VSET(FN(load)(mean + col, c, w), ms, c);
+        VSET(VGET(as, c) * s * share, as, c);
+        VSET(VGET(bs, c) * s * s * share, bs, c);
 #if GAMMA
-        PUT(s * FN(load)(gamma + first, c, w), scales, c);
+        VSET(s * FN(load)(gamma + first, c, w), scales, c);
 #else
-        PUT(s, scales, c);
+        VSET(s, scales, c);
 #endif
     }
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < w; c += SYN_VEC)
-            FN(store)(GET(scales, c) * FN(load)(dy + at + r * COLS, c, w) - GET(as, c) -
-                          (FN(load)(x + at + r * COLS, c, w) - GET(ms, c)) * GET(bs, c),
-                      dx + at + r * COLS, c, w);
+    for (int r = 0; r < rows;) {
+        const int n = r + 4 <= rows ? 4 : 1;
+        __global const real *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+        __global real *q = dx + at + r * COLS;
+        for (int c = 0; c < w; c += SYN_VEC) {
+            const realv m = VGET(ms, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
+            const realv d = scale * FN(load)(pd, c, w) - a - (FN(load)(px, c, w) - m) * b;
+            if (n == 4) {
+                const realv e = scale * FN(load)(pd + COLS, c, w) - a - (FN(load)(px + COLS, c, w) - m) * b;
+                const realv f = scale * FN(load)(pd + 2 * COLS, c, w) - a - (FN(load)(px + 2 * COLS, c, w) - m) * b;
+                const realv g = scale * FN(load)(pd + 3 * COLS, c, w) - a - (FN(load)(px + 3 * COLS, c, w) - m) * b;
+                FN(store)(e, q + COLS, c, w);
+                FN(store)(f, q + 2 * COLS, c, w);
+                FN(store)(g, q + 3 * COLS, c, w);
+            }
+            FN(store)(d, q, c, w);
+        }
+        r += n;
+    }
 #endif
 #else
     __local real sums[WIDTH * LANES];
@@ -278,6 +305,4 @@ KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
 #endif
 #if SYN_CPU
 #undef PAD
-#undef GET
-#undef PUT
 #endif

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { CPU_FEW = 64, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
+enum { CPU_FEW = 256, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
 
 /* node.i[1]: moving mode, i[2]: unbiased; r[0]: eps, r[1]: take. */
 int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps) {

@@ -119,7 +119,7 @@ static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a;
 
 void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
                       syn_text *defs) {
-    enum { CPU_WIDTH = 64, GPU_WIDTH = 32, GPU_LANES = 8 };
+    enum { CPU_WIDTH = 256, GPU_WIDTH = 32, GPU_LANES = 8 };
     int64_t width, lanes = 1;
     if (e->profile->cpu) { /* whole vectors and whole groups */
         int64_t vec = syn_emit_vec(e);
