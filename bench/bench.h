@@ -10,6 +10,7 @@ int bench_step(const cli_call *call);
 int bench_optim(const cli_call *call);
 int bench_start(const cli_call *call);
 int bench_ops(const cli_call *call);
+int bench_boston(const cli_call *call);
 
 /* The device of --device. */
 syn_status bench_context(const cli_call *call, syn_ctx **ctx);

@@ -26,6 +26,13 @@ static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their 
 static const cli_flag start_flags[] = { { "turns", "N", "starts with warm caches; default: 21" },
                                         { "child", NULL, "be one of them: binary figures" },
                                         COMMON };
+static const cli_flag boston_flags[] = {
+    { "data", "CSV", "boston_house_prices.csv; must be given" },
+    { "splits", "N", "default: 20" },
+    { "epochs", "N", "default: 4000" },
+    CLI_DEVICE_FLAG,
+    { NULL, NULL, NULL }
+};
 
 const cli_command cli_benches[] = {
     { "bench step", "", 0, 0,
@@ -41,6 +48,11 @@ const cli_command cli_benches[] = {
     { "bench start", "", 0, 0,
       "from a process's start to the end of its first step, with warm and with empty caches",
       "MLP 784-300-100-10, batch 128, data in memory.", start_flags, bench_start },
+    { "bench boston", "", 0, 0,
+      "Monte Carlo dropout on the UCI Boston housing set: test RMSE and log-likelihood",
+      "As Gal and Ghahramani (2016) measured it, on random splits of 90 to 10. The data are in Debian's package "
+      "python3-sklearn 1.2, as sklearn/datasets/data/boston_house_prices.csv.",
+      boston_flags, bench_boston },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL }
 };
 

@@ -13,7 +13,7 @@ typedef struct cli_flag {
     const char *doc;
 } cli_flag;
 
-#define CLI_MAX_OPERANDS 2
+#define CLI_MAX_OPERANDS 24
 #define CLI_MAX_GIVEN 64
 
 /* A parsed call. */
@@ -66,6 +66,7 @@ int cli_plan(const cli_call *call);
 int cli_profile(const cli_call *call);
 int cli_train(const cli_call *call);
 int cli_schedule(const cli_call *call);
+int cli_compare(const cli_call *call);
 int cli_evaluate(const cli_call *call);
 int cli_predict(const cli_call *call);
 int cli_selftest(const cli_call *call);

@@ -80,6 +80,9 @@ static const syn_option train_options[] = {
         .doc = "batches whose mean gradient makes one step"),
     OPT(cli_train_opts, ema, REAL, .lo = 0, .hi = .999999999,
         .doc = "decay of a moving average of the weights, evaluated and saved beside them; 0: none"),
+    OPT(cli_train_opts, gradients, FLAG,
+        .doc = "write gradients.csv: the norm of each kernel's gradient, in front of the first step "
+               "and in the last batch of each epoch; see syncline help compare"),
     OPT(cli_train_opts, on_nonfinite, CHOICE, .def = { 1, 1 }, .choices = "stop|skip|propagate",
         .doc = "what a loss or gradient that is NaN or infinite does"),
 };

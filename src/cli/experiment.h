@@ -34,6 +34,7 @@ typedef struct cli_train_opts {
     double memory_limit;
     int accumulate, on_nonfinite; /* on_nonfinite: 1 stop, 2 skip, 3 propagate */
     double ema;
+    bool gradients;
 } cli_train_opts;
 
 /* Parts of train with options of their own (experiment_train.c). */

@@ -37,6 +37,15 @@ static const cli_flag evaluate_flags[] = {
     { "out", "DIR", "where tables and picture go; default: the run folder" },
     { NULL, NULL, NULL }
 };
+static const cli_flag compare_flags[] = {
+    { "out", "FILE.svg", "where the picture goes; default: compare.svg" },
+    { "title", "TEXT", "above the picture; default: the names of the first two runs" },
+    { "training", NULL, "training loss and accuracy, though there is validation data" },
+    { "gradients", NULL, "on the right the norm of each kernel's gradient instead of the accuracy" },
+    { "beside", "DIR", "on the right the loss of the runs of the same names in this folder" },
+    { "epoch", "N", "of the gradients; default: 0, in front of the first step" },
+    { NULL, NULL, NULL }
+};
 static const cli_flag predict_flags[] = {
     CLI_DEVICE_FLAG,
     { "mc", "N", "Monte Carlo dropout: N passes with dropout acting, their mean and spread" },
@@ -74,6 +83,10 @@ static const cli_command commands[] = {
       "(without any, the validation or training data), also as classes.csv, confusion.csv and the picture "
       "confusion.svg. Of values: root mean squared error and r2. data.classes names the classes.",
       evaluate_flags, cli_evaluate },
+    { "compare", "DIR...", 1, CLI_MAX_OPERANDS, "loss and accuracy of several runs as one table and one picture",
+      "Validation loss and accuracy where there are, else those of training. --gradients draws how large "
+      "the gradients of the first to the last kernel are, for runs trained with train.gradients: yes.",
+      compare_flags, cli_compare },
     { "predict", "DIR INPUT.npy", 2, 2, "outputs of a trained run for the samples in a file",
       "INPUT is .npy or IDX, its first axis samples of the shape the network was trained on. "
       "Classifiers give probabilities.\n"

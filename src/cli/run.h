@@ -10,6 +10,7 @@
 #define CLI_STATE "state.safetensors"
 #define CLI_SUMMARY "summary.json"
 #define CLI_CURVES "curves.svg"
+#define CLI_GRADIENTS "gradients.csv" /* where train.gradients asks for it */
 #define CLI_PREDICTIONS "predictions.npy"
 
 /* Make the folder: `out`, or runs/NAME, runs/NAME-2, ... (out NULL). An error when it holds a run

@@ -1,4 +1,5 @@
 /* syncline train: from an experiment file, or a stopped run, to a run folder. */
+#include "cli/gradients.h"
 #include "cli/run.h"
 #include "cli/session.h"
 
@@ -38,6 +39,7 @@ typedef struct trainer {
     cli_session s;
     cli_progress progress;
     syn_history history;
+    cli_gradients gradients;
     char *folder;
     bool made;     /* the folder is new */
     bool resuming; /* from a checkpoint */
@@ -85,6 +87,8 @@ static bool on_epoch(const syn_report *r, void *user) {
                             .val_accuracy = r->val_accuracy,
                             .lr = r->lr,
                             .seconds = r->seconds };
+    if (t->e.train.gradients && cli_gradients_add(&t->gradients, t->s.plan, t->folder, r->epoch) != SYN_OK)
+        return fail(t, SYN_E_IO);
     syn_status status = syn_history_add(&t->history, &row);
     if (status == SYN_OK) status = syn_history_write(&t->history, t->folder, t->e.top.name);
     return status == SYN_OK ? true : fail(t, status);
@@ -243,6 +247,9 @@ static syn_status prepare(trainer *t, const cli_call *call) {
 }
 
 static syn_status fit(trainer *t) {
+    if (t->e.train.gradients)
+        SYN_TRY(t->resuming ? cli_gradients_read(&t->gradients, t->folder)
+                            : cli_gradients_start(&t->gradients, &t->s, &t->e, t->folder));
     char *state = cli_run_path(t->folder, CLI_STATE);
     if (!state) return syn_no_memory(4096);
     syn_fit_opts opts = { .epochs = t->e.train.epochs,
@@ -329,6 +336,7 @@ int cli_train(const cli_call *call) {
     cli_session_close(&t.s);
     cli_experiment_free(&t.e);
     syn_history_free(&t.history);
+    syn_text_free(&t.gradients.text);
     free(t.folder);
     free(t.error);
     return code;

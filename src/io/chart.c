@@ -15,12 +15,21 @@ enum {
     RIGHT = 930,
     GAP = 84,        /* between two panels: room for the right one's numbers */
     MAX_TICKS = 32,  /* of an axis */
-    MAX_POINTS = 500 /* of a line: beyond, lowest and highest of each stretch */
+    MAX_POINTS = 500, /* of a line: beyond, lowest and highest of each stretch */
+    COLOURS = 8,
+    ROW_OF_LINES = 5 /* more captions than fit beside a title stand in a column */
 };
 
 /* Blue and orange stay apart in print and for every kind of colour vision. */
-static const char *const colour[SYN_CHART_LINES] = { "#1f6fb2", "#d9700a", "#2a9d6f", "#c03a6b",
+static const char *const colours[COLOURS] = { "#1f6fb2", "#d9700a", "#2a9d6f", "#c03a6b",
                                                      "#6c56b3", "#8a6d1f", "#3b9fc4", "#5b626b" };
+
+/* Beyond the colours, dashes tell lines apart. */
+static const char *colour(int line) { return colours[line % COLOURS]; }
+static const char *dash(int line) {
+    static const char *const dashes[] = { "", " stroke-dasharray=\"7 4\"", " stroke-dasharray=\"1.5 4\"" };
+    return dashes[line / COLOURS % (int)SYN_COUNT(dashes)];
+}
 
 typedef struct axis {
     double lo, hi;       /* in the axis' own scale: log10 where log is set */
@@ -195,8 +204,8 @@ static void add_stretches(syn_text *t, const panel *p, const syn_chart_line *l, 
 static void add_line(syn_text *t, const panel *p, int line) {
     const syn_chart_line *l = &p->p->line[line];
     bool pen = false;
-    syn_text_add(t, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" d=\"", colour[line],
-                 l->n > 200 ? "1.5" : "2");
+    syn_text_add(t, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%s\"%s d=\"", colour(line),
+                 l->n > 200 ? "1.5" : "2", dash(line));
     if (l->n > 2 * MAX_POINTS)
         add_stretches(t, p, l, &pen);
     else
@@ -207,7 +216,7 @@ static void add_line(syn_text *t, const panel *p, int line) {
         double v = value(l, i);
         if (isfinite(v))
             syn_text_add(t, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%s\" fill=\"%s\"/>\n",
-                         place(&p->x, l->x[i]), place(&p->y, v), l->n > 20 ? "2.2" : "3", colour[line]);
+                         place(&p->x, l->x[i]), place(&p->y, v), l->n > 20 ? "2.2" : "3", colour(line));
     }
 }
 
@@ -254,7 +263,7 @@ static void add_last(syn_text *t, const syn_chart_panel *p, double right) {
         int i = l->y ? l->n - 1 : -1;
         while (i >= 0 && !isfinite(value(l, i))) i--;
         if (i < 0) continue;
-        syn_text_add(t, "<tspan dx=\"8\" font-weight=\"600\" fill=\"%s\">", colour[k]);
+        syn_text_add(t, "<tspan dx=\"8\" font-weight=\"600\" fill=\"%s\">", colour(k));
         if (p->decimals < 0)
             syn_text_add(t, "%.4g", value(l, i));
         else
@@ -281,17 +290,40 @@ static void add_panel(syn_text *t, const syn_chart_panel *spec, double left, dou
     syn_text_add(t, "</g>\n");
 }
 
+static bool captioned(const syn_chart *c, int k) {
+    bool shown = false;
+    for (int p = 0; p < c->n_panels; p++) shown |= any(&c->panel[p], k);
+    return shown && c->caption[k];
+}
+
+/* Beside the panels, which end where it starts. */
+static double add_column(syn_text *t, const syn_chart *c, int n) {
+    int letters = 0, row = 0;
+    for (int k = 0; k < SYN_CHART_LINES; k++)
+        if (captioned(c, k) && syn_svg_letters(c->caption[k]) > letters)
+            letters = syn_svg_letters(c->caption[k]);
+    double x = RIGHT + 10 - 26 - 6.3 * letters, step = fmin(20, (BOTTOM - TOP + 10.0) / n);
+    for (int k = 0; k < SYN_CHART_LINES; k++) {
+        if (!captioned(c, k)) continue;
+        double y = TOP + step * row++;
+        syn_text_add(t, "<path stroke=\"%s\" stroke-width=\"2.5\"%s d=\"M%.0f %.1fh20\"/>\n"
+                        "<text x=\"%.0f\" y=\"%.1f\" font-size=\"%.0f\">",
+                     colour(k), dash(k), x, y, x + 26, y + 4, fmin(13, step));
+        syn_svg_escaped(t, c->caption[k]);
+        syn_text_add(t, "</text>\n");
+    }
+    return x - 24;
+}
+
 /* Returns where it starts. */
 static double add_legend(syn_text *t, const syn_chart *c) {
     double x = RIGHT + 20;
     for (int k = SYN_CHART_LINES - 1; k >= 0; k--) {
-        bool shown = false;
-        for (int p = 0; p < c->n_panels; p++) shown |= any(&c->panel[p], k);
-        if (!shown || !c->caption[k]) continue;
+        if (!captioned(c, k)) continue;
         x -= 20 + 27 + 6.3 * syn_svg_letters(c->caption[k]);
         syn_text_add(t, "<path stroke=\"%s\" stroke-width=\"3\" stroke-linecap=\"round\" "
                         "d=\"M%.0f 32h18\"/>\n<text x=\"%.0f\" y=\"36.5\" font-size=\"13\">",
-                     colour[k], x, x + 26);
+                     colour(k), x, x + 26);
         syn_svg_escaped(t, c->caption[k]);
         syn_text_add(t, "</text>\n");
     }
@@ -300,10 +332,13 @@ static double add_legend(syn_text *t, const syn_chart *c) {
 
 static void add_picture(syn_text *t, const syn_chart *c) {
     syn_svg_open(t, c->title, WIDTH, HEIGHT);
-    add_title(t, c->title, add_legend(t, c) - 40);
-    double middle = (LEFT + RIGHT + GAP) / 2.0;
-    add_panel(t, &c->panel[0], LEFT, c->n_panels > 1 ? middle - GAP : RIGHT);
-    if (c->n_panels > 1) add_panel(t, &c->panel[1], middle, RIGHT);
+    int n = 0;
+    for (int k = 0; k < SYN_CHART_LINES; k++) n += captioned(c, k);
+    double right = n > ROW_OF_LINES ? add_column(t, c, n) : RIGHT;
+    add_title(t, c->title, n > ROW_OF_LINES ? RIGHT - LEFT : add_legend(t, c) - 40);
+    double middle = (LEFT + right + GAP) / 2.0;
+    add_panel(t, &c->panel[0], LEFT, c->n_panels > 1 ? middle - GAP : right);
+    if (c->n_panels > 1) add_panel(t, &c->panel[1], middle, right);
     syn_text_add(t, "</svg>\n");
 }
 

@@ -1,11 +1,11 @@
 /* Line charts as SVG 1.1: no scripts, no fonts of their own. One or two panels beside each other under a
- * title and a legend. */
+ * title and a legend, which is a column at the right where there are many lines. */
 #ifndef SYN_IO_CHART_H
 #define SYN_IO_CHART_H
 
 #include "base/base.h"
 
-#define SYN_CHART_LINES 8
+#define SYN_CHART_LINES 24
 
 typedef struct syn_chart_line {
     const double *x, *y; /* n each; values that are not finite are gaps; y NULL: no line */
