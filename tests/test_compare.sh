@@ -60,10 +60,11 @@ check "compare: a title is escaped" grep -q ">A &amp; B<" training.svg
 works "compare: gradients" compare runs/measured --gradients --epoch 2 --out gradients.svg
 check "compare: gradients" grep -q ">Gradient norms after epoch 2" gradients.svg
 mkdir other
-cp -r runs/plain other/measured
+cp -r linear other/measured # one epoch
 works "compare: beside" compare runs/measured --beside other --out beside.svg
 check "compare: beside, left" grep -q ">Validation loss: runs<" beside.svg
 check "compare: beside, right" grep -q ">Validation loss: other<" beside.svg
+check "compare: beside, points of four epochs and of one" test "$(grep -c "<circle" beside.svg)" -eq 5
 works "compare: a column of names" compare runs/measured runs/plain runs/plain runs/plain runs/plain runs/plain \
     runs/plain runs/plain runs/plain --out many.svg
 check "compare: dashes" grep -q stroke-dasharray many.svg

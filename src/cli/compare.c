@@ -186,8 +186,11 @@ static syn_status draw(const view *v, const char *path, const char *title) {
         int n = r->history.n;
         chart.caption[i] = r->name;
         chart.panel[0].line[i] = (syn_chart_line){ r->value, r->value + n, n };
-        chart.panel[1].line[i] = v->gradients ? (syn_chart_line){ r->kernel, r->norm, r->n_kernels }
-                                              : (syn_chart_line){ r->value, r->value + 2 * n, n };
+        const compared *o = &v->other[i];
+        chart.panel[1].line[i] =
+            v->beside      ? (syn_chart_line){ o->value, o->value + o->history.n, o->history.n }
+            : v->gradients ? (syn_chart_line){ r->kernel, r->norm, r->n_kernels }
+                           : (syn_chart_line){ r->value, r->value + 2 * n, n };
     }
     char *svg = own && kernels && left && right ? syn_chart_svg(&chart) : NULL;
     syn_status status = svg ? syn_file_replace(path, svg, strlen(svg)) : syn_no_memory(4096);

@@ -302,7 +302,7 @@ static double add_column(syn_text *t, const syn_chart *c, int n) {
     for (int k = 0; k < SYN_CHART_LINES; k++)
         if (captioned(c, k) && syn_svg_letters(c->caption[k]) > letters)
             letters = syn_svg_letters(c->caption[k]);
-    double x = RIGHT + 10 - 26 - 6.3 * letters, step = fmin(20, (BOTTOM - TOP + 10.0) / n);
+    double x = RIGHT + 20 - 26 - 8.4 * letters, step = fmin(20, (BOTTOM - TOP + 10.0) / n);
     for (int k = 0; k < SYN_CHART_LINES; k++) {
         if (!captioned(c, k)) continue;
         double y = TOP + step * row++;
