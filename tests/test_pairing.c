@@ -154,6 +154,12 @@ START_TEST(dropout_on_the_output) {
          "dropout_1: dropout on the output drops what is to be learnt; take it out");
     x = syn_dropout(head(layer(start(), syn_init_he_normal(NULL), "relu")), .5);
     says(syn_layer(net, "softmax", &x, 1, NULL), SYN_INPUT_RAW, "dropout_1: dropout on the output");
+    /* of the second of two losses */
+    x = layer(start(), syn_init_he_normal(NULL), "relu");
+    syn_tensor first = head(x);
+    syn_softmax_xent(first);
+    syn_softmax_xent(syn_dropout(head(x), .5));
+    says(first, SYN_INPUT_RAW, "dropout_1: dropout on the output");
 }
 END_TEST
 

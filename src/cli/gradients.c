@@ -93,17 +93,29 @@ static syn_status statistics(cli_session *s, const syn_net *net, double **kept, 
     return SYN_OK;
 }
 
+static syn_array rows_of(const syn_field_info *f, int64_t rows) {
+    return (syn_array){ f->data, f->type,
+                        f->shape.rank ? SYN_SHAPE(rows, syn_shape_count(&f->shape))
+                                      : SYN_SHAPE(rows) };
+}
+
 /* The first rows of the training data as they are stored. */
 static syn_status first_batch(cli_session *s, const cli_experiment *e) {
     const syn_data *d = e->train_set;
     int64_t rows = syn_data_rows(d) < e->train.batch ? syn_data_rows(d) : e->train.batch;
-    syn_shape of_x = syn_data_x_shape(d), of_y = syn_data_y_shape(d);
-    syn_array x = { syn_data_x(d), syn_data_x_type(d), SYN_SHAPE(rows, syn_shape_count(&of_x)) };
-    syn_array y = { syn_data_y(d), syn_data_y_type(d),
-                    SYN_SHAPE(rows, of_y.rank ? syn_shape_count(&of_y) : 1) };
-    if (!of_y.rank) y.shape = SYN_SHAPE(rows);
+    syn_array x[SYN_MAX_IN], y[SYN_MAX_IN], weights;
+    syn_batch batch = { .x = x, .y = y };
+    syn_field_info f;
+    for (; batch.n_x < SYN_MAX_IN && syn_data_input(d, batch.n_x, &f); batch.n_x++)
+        x[batch.n_x] = rows_of(&f, rows);
+    for (; batch.n_y < SYN_MAX_IN && syn_data_target(d, batch.n_y, &f); batch.n_y++)
+        y[batch.n_y] = rows_of(&f, rows);
+    if (s->plan->weighted && syn_data_weights(d, &f)) {
+        weights = (syn_array){ f.data, f.type, SYN_SHAPE(rows) };
+        batch.weights = &weights;
+    }
     double loss;
-    return syn_gradient(s->plan, &x, &y, &loss);
+    return syn_gradient_batch(s->plan, &batch, &loss);
 }
 
 syn_status cli_gradients_start(cli_gradients *g, cli_session *s, const cli_experiment *e,

@@ -61,8 +61,10 @@ static void warn(const char *line, void *user) {
 static syn_status input_scale(const cli_experiment *e, syn_input_scale *scale) {
     *scale = e->data.standardise ? SYN_INPUT_STANDARD : SYN_INPUT_UNKNOWN;
     if (e->data.standardise || !syn_pairing_has_selu(e->net)) return SYN_OK;
-    syn_shape shape = syn_data_x_shape(e->train_set);
-    int64_t n = syn_shape_count(&shape);
+    syn_field_info input;
+    int64_t n = 0;
+    for (int k = 0; syn_data_input(e->train_set, k, &input); k++)
+        n += syn_shape_count(&input.shape);
     double *mean = malloc(2 * sizeof *mean * (size_t)n), *inv_dev = mean + n, squares = 0,
            variance = 0;
     if (!mean) return syn_no_memory(2 * sizeof *mean * (size_t)n);

@@ -242,19 +242,24 @@ static bool selu_not_dense(const view *v, int i, syn_text *t) {
     return true;
 }
 
-/* Between the last layer that has weights and the loss. */
-static bool output_dropout(const view *v, int i, syn_text *t) {
-    if (v->net->layer[i].row->role != SYN_ROLE_DROPOUT) return false;
-    for (int k = v->of; k >= i; k = v->net->layer[k].in[0]) {
-        const syn_net_layer *l = &v->net->layer[k];
-        if (k == i) {
-            syn_text_add(t, "%s on the output drops what is to be learnt; take it out",
-                         l->def->name);
-            return true;
-        }
-        if (l->n_in != 1 || kernel_of(v->net, l)) return false;
+/* Whether the way from layer i to `end` has no weights. */
+static bool bare(const syn_net *net, int i, int end) {
+    for (int k = end; k >= i; k = net->layer[k].in[0]) {
+        if (k == i) return true;
+        if (net->layer[k].n_in != 1 || kernel_of(net, &net->layer[k])) return false;
     }
     return false;
+}
+
+static bool output_dropout(const view *v, int i, syn_text *t) {
+    const syn_net_layer *l = v->net->layer;
+    if (l[i].row->role != SYN_ROLE_DROPOUT) return false;
+    bool found = bare(v->net, i, v->of);
+    for (int k = i + 1; k < v->net->n_layers; k++)
+        found |= l[k].row->loss && bare(v->net, i, l[k].in[0]);
+    if (found)
+        syn_text_add(t, "%s on the output drops what is to be learnt; take it out", l[i].def->name);
+    return found;
 }
 
 static bool (*const rules[])(const view *v, int i, syn_text *what) = {

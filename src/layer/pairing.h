@@ -15,7 +15,7 @@ typedef enum syn_input_scale {
 } syn_input_scale;
 
 /* Calls say with a line for each poor pairing: which layers, what, and what to do. Once in a net's
- * life; later calls say nothing. `of` is the layer whose output is trained on. */
+ * life; later calls say nothing. `of` is the layer whose output is trained on (others may be, too). */
 void syn_pairing_check(syn_net *net, int of, syn_input_scale input,
                        void (*say)(const char *line, void *user), void *user);
 bool syn_pairing_has_selu(const syn_net *net); /* so that the data's scale matters */
