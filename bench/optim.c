@@ -213,6 +213,7 @@ static syn_status run(bench *b) {
     const syn_table *all = syn_optims();
     for (int i = 0; i < all->n; i++) {
         if (b->o->optimizer && strcmp(b->o->optimizer, all->row[i]->name) != 0) continue;
+        if (syn_optim_impl_of(all->row[i])->search) continue; /* no one update: line searches */
         timed plain = { 0 }, clipped = { 0 };
         syn_status status = measure(b, all->row[i]->name, &plain, &clipped);
         close_plan(&plain);

@@ -90,8 +90,15 @@ optimizers.safetensors: the same net, data, keys and tensors, for what stands ar
              clip      {"value", "norm" (of each tensor) or "global_norm": c, "p": "1", "2" or "inf"}
              penalty   {"l1", "l2"}                         on kernels; l2 is that of the gradient
              rules     [{"match": "dense_2/*", "lr_factor": f}]
-    framework "numpy": of golden/cells.py's own (LARS, and RMSprop that starts from the first
-    gradient), with Keras's order and form of clipping.  loss is without penalties.
+    framework "numpy": of golden/cells.py's own (LARS, RMSprop that starts from the first gradient,
+    and Nesterov that takes its gradient ahead), with Keras's order and form of clipping.  loss is without penalties.
+
+searches.safetensors: 50 steps of lbfgs and gradient_descent on the same net, one batch of 40 for all
+    shared   data/x (40,7), data/labels (40), init as above
+    keys     as of optimizers.safetensors; rules: {"match", "trainable": false}
+    tensors  kernel0 .. bias2 after the last step; loss (50), the objective at the start of each step,
+             penalties and coupled decay (lambda / 2 sum w^2) in it
+    gradient_descent is golden/searches.py's own, with PyTorch's line search.
 
 schedules.safetensors: the values of 200 steps, counted from 0
     keys     name, framework, schedule, schedule_options (object, with lr = the initial rate where
@@ -138,11 +145,11 @@ def main() -> int:
     arguments = parser.parse_args()
 
     from golden import (activations, cells, inputs, layers, losses, maps, metrics, norms, schedules,
-                        store, trajectories)
+                        searches, store, trajectories)
     groups = {"maps": maps.make, "losses": losses.make, "layers": layers.make,
               "norms": norms.make, "activations": activations.make, "metrics": metrics.make,
               "trajectories": trajectories.make, "schedules": schedules.make,
-              "optimizers": cells.make, "inputs": inputs.make}
+              "optimizers": cells.make, "searches": searches.make, "inputs": inputs.make}
     unknown = set(arguments.only or []) - set(groups)
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")

@@ -91,8 +91,8 @@ static int all_finite(__global const real *g, int length) {
     if (COUPLED && DECAY_FIRST) g += decay * w;
 
 // ... and on to what the optimizer gets.
-#define FINISH(T, w, g)                                                                            \
+#define FINISH(T, w, point, g)                                                                         \
     if (CLIP_VALUE) g = fmin(fmax(g, (T)(-clip)), (T)(clip));                                      \
     if (CLIP_NORM) g *= clip;                                                                      \
-    if (COUPLED && !DECAY_FIRST) g += decay * w;                                                   \
+    if (COUPLED && !DECAY_FIRST) g += decay * point;                                               \
     if (DECOUPLED) w -= scheduled_lr * decay * w;

@@ -16,12 +16,19 @@
 // One vector of a tile. Four sums take turns: one alone would wait for its own last addition.
 #define NORM_VECTOR(sum, i)                                                                        \
     {                                                                                              \
-        const realv w = PENALTY || COUPLED ? VLOAD(params, tile.x + (i)) : (realv)(0);             \
+        const realv w = PENALTY || COUPLED ? VLOAD(params, POINT(tile) + (i)) : (realv)(0);             \
         realv g = VLOAD(grads, tile.y + (i));                                                      \
         PREPARE(realv, w, g)                                                                       \
         GATHER(sum, g)                                                                             \
         if (PENALTY) penalties += l1 * fabs(w) + l2 / 2 * w * w;                                   \
     }
+
+// `params`: the weights at which the gradient was taken, or the block of slots, whose first has them.
+#if AHEAD
+#define POINT(tile) (tile).y
+#else
+#define POINT(tile) (tile).x
+#endif
 
 // Parts are taken from the last to the first: what was read last is still near when the update, which
 // goes the other way, begins.
@@ -54,7 +61,7 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
         for (; i + SYN_VEC <= tile.z; i += SYN_VEC) NORM_VECTOR(sums, i)
 #endif
         for (; i < tile.z; i += TILE_STRIDE) {
-            const real w = LOAD(params, tile.x + i);
+            const real w = LOAD(params, POINT(tile) + i);
             real g = LOAD(grads, tile.y + i);
             PREPARE(real, w, g)
             GATHER(norm, g)
@@ -89,3 +96,4 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
 #undef GATHER
 #undef JOIN
 #undef NORM_VECTOR
+#undef POINT

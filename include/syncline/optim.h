@@ -10,6 +10,7 @@ extern "C" {
 
 /* Values of SYN_CHOICE options: 0 is the preset's default, then the choices in order. */
 enum { SYN_NO = 1, SYN_YES = 2 };
+enum { SYN_NO_SEARCH = 1, SYN_STRONG_WOLFE = 2 };
 enum { SYN_EPS_OUTSIDE = 1, SYN_EPS_INSIDE = 2, SYN_EPS_HAT = 3 };
 
 /* For each row NAME of optims.inc: syn_NAME_opts, and syn_NAME(const syn_NAME_opts *opts)

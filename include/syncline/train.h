@@ -34,7 +34,7 @@ typedef struct syn_report {
 typedef bool (*syn_report_fn)(const syn_report *report, void *user);
 
 typedef struct syn_fit_opts {
-    int epochs;             /* default 1 */
+    int epochs;             /* default 1, or as many as max_steps needs */
     int64_t max_steps;      /* stop after so many steps in all; 0: no limit */
     syn_data *val;          /* evaluated after every epoch; NULL: none */
     bool no_shuffle;

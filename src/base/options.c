@@ -112,6 +112,7 @@ static syn_status resolve_int(const syn_option *o, int *v, int preset, const cha
         *v = (int)o->def[preset];
         return SYN_OK;
     }
+    if (o->kind == SYN_OPTION_INT && o->choices && *v == SYN_WORD) return SYN_OK;
     if (o->kind == SYN_OPTION_INT && *v == INT_MIN) *v = 0;
     return syn_option_check(o, *v, NULL, where);
 }

@@ -19,13 +19,16 @@ typedef enum syn_option_kind {
     SYN_OPTION_SPECS   /* syn_specs, of rows of `table`; empty by default */
 } syn_option_kind;
 
+/* Value of an int option that is given as its word, see syn_option.choices. */
+#define SYN_WORD (-1)
+
 typedef struct syn_option {
     const char *name;
     syn_option_kind kind;
     double def[2]; /* keras, torch */
     const char *text_def[2];
     double lo, hi;
-    const char *choices;
+    const char *choices; /* CHOICE: "a|b|c"; INT: a word that is allowed besides, "all"; NULL: none */
     const char *doc;
     size_t offset;
     const struct syn_table *(*table)(void); /* INIT, SPECS: the table they come from */

@@ -90,7 +90,15 @@ static syn_status read_real(const syn_option *o, double *out, json_t *v, const c
 
 static syn_status read_int(const syn_option *o, int *out, json_t *v, const char *where) {
     double d = json_number_value(v);
-    if (!json_is_number(v) || d != floor(d)) return expects(v, where, o->name, "a whole number");
+    if (o->choices && json_is_string(v) && !strcmp(json_string_value(v), o->choices)) {
+        *out = SYN_WORD;
+        return SYN_OK;
+    }
+    if (!json_is_number(v) || d != floor(d)) {
+        char what[64];
+        snprintf(what, sizeof what, o->choices ? "a whole number, or %s" : "a whole number", o->choices);
+        return expects(v, where, o->name, what);
+    }
     SYN_TRY(syn_option_check(o, d, v, where));
     if (d > INT_MAX || d <= INT_MIN)
         return expects(v, where, o->name, "a whole number of at most 2147483647");
@@ -284,6 +292,7 @@ static json_t *write_option(const syn_option *o, const void *opts) {
     }
     case SYN_OPTION_INT: {
         int v = *(const int *)from;
+        if (o->choices && v == SYN_WORD) return json_string(o->choices);
         return v ? json_integer(v == INT_MIN ? 0 : v) : NULL;
     }
     case SYN_OPTION_CHOICE: {

@@ -59,10 +59,11 @@ static const syn_option train_options[] = {
     OPT(cli_train_opts, init, TEXT,
         .doc = "weights to start from, a safetensors file: those of its "
                "parameters that the network has by name"),
-    OPT(cli_train_opts, batch, INT, .def = { 32, 32 }, .lo = 1, .hi = 1e7,
-        .doc = "samples of a step"),
-    OPT(cli_train_opts, epochs, INT, .def = { 1, 1 }, .lo = 1, .hi = 1e6,
-        .doc = "passes over the training data"),
+    OPT(cli_train_opts, batch, INT, .def = { 32, 32 }, .lo = 1, .hi = 1e7, .choices = "all",
+        .doc = "samples of a step; all: the whole training set is one step, in `accumulate` equal "
+               "parts"),
+    OPT(cli_train_opts, epochs, INT, .lo = 1, .hi = 1e6,
+        .doc = "passes over the training data; default: 1, or as many as steps asks for"),
     OPT(cli_train_opts, steps, INT, .lo = 1, .hi = 2147483646,
         .doc = "stop after so many steps in all; default: no limit"),
     OPT(cli_train_opts, seed, INT, .lo = 0, .hi = 2147483646,

@@ -97,8 +97,10 @@ typedef struct cli_experiment {
 syn_status cli_experiment_read(cli_experiment *e, const char *path, const char *const *set, int n);
 void cli_experiment_free(cli_experiment *e);
 
-/* Open and split the data; needs the file read. */
+/* Open and split the data, from which batch: all and a missing number of epochs follow; needs the file read. */
 syn_status cli_experiment_data(cli_experiment *e);
+/* Optimizer steps of an epoch; needs the data. */
+int64_t cli_epoch_steps(const cli_experiment *e);
 /* Describe the network and its loss; needs the data, whose shape the input takes. Labels are
  * checked against the output. */
 syn_status cli_experiment_net(cli_experiment *e);

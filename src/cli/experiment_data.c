@@ -154,10 +154,51 @@ static syn_status name_classes(cli_experiment *e) {
     return status;
 }
 
+int64_t cli_epoch_steps(const cli_experiment *e) {
+    return syn_ceil_div(syn_ceil_div(syn_data_rows(e->train_set), e->train.batch), e->train.accumulate);
+}
+
+/* batch: all, in the parts of accumulate; those are equal, or their mean would not be that of all rows. */
+static syn_status whole_batch(cli_experiment *e) {
+    int64_t rows = syn_data_rows(e->train_set), parts = e->train.accumulate;
+    json_t *train = json_object_get(e->root, "train");
+    if (rows % parts) {
+        int64_t less = parts, more = parts;
+        while (rows % less) less--;
+        while (more < rows && rows % more) more++;
+        if (more > rows) more = rows;
+        return syn_fail_at(json_object_get(train, "accumulate"), SYN_E_ARGUMENT,
+                           "train: accumulate is %lld, and %lld rows do not make as many equal parts; "
+                           "%lld or %lld parts are possible",
+                           (long long)parts, (long long)rows, (long long)less, (long long)more);
+    }
+    if (rows / parts > INT32_MAX)
+        return syn_fail_at(json_object_get(train, "batch"), SYN_E_SHAPE,
+                           "train: batch: all: %lld rows are too many for one batch; give accumulate",
+                           (long long)rows);
+    e->train.batch = (int)(rows / parts);
+    return SYN_OK;
+}
+
+static syn_status finish_train(cli_experiment *e) {
+    cli_train_opts *t = &e->train;
+    if (t->batch == SYN_WORD) SYN_TRY(whole_batch(e));
+    if (t->epochs) return SYN_OK;
+    t->epochs = 1;
+    if (t->steps) {
+        t->epochs = (int)syn_ceil_div(t->steps, cli_epoch_steps(e));
+        return SYN_OK;
+    }
+    return json_object_set_new(json_object_get(e->resolved, "train"), "epochs", json_integer(1))
+               ? syn_no_memory(64)
+               : SYN_OK;
+}
+
 syn_status cli_experiment_data(cli_experiment *e) {
     SYN_TRY(e->data.format ? open_format(e) : open_named(e));
     SYN_TRY(split(e));
     SYN_TRY(name_classes(e));
+    SYN_TRY(finish_train(e));
     SYN_TRY(same_shape(e, e->val_set, "validation"));
     return same_shape(e, e->test_set, "test");
 }

@@ -302,7 +302,7 @@ static syn_status check_targets(const cli_experiment *e, const syn_data *set, co
 /* Some schedules want steps, some end, and one monitors what may not be there. */
 syn_status cli_experiment_schedule(const cli_experiment *e, syn_schedule *schedule, syn_schedule_run *run,
                                    syn_optim_use *use) {
-    int64_t epoch_steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch);
+    int64_t epoch_steps = cli_epoch_steps(e);
     *schedule = e->train.schedule;
     *run = (syn_schedule_run){ .steps = epoch_steps * e->train.epochs, .epoch_steps = epoch_steps };
     if (e->train.steps && e->train.steps < run->steps) run->steps = e->train.steps;

@@ -95,7 +95,7 @@ static void print_sizes(const cli_experiment *e, const cli_session *s) {
     syn_plan_sizes z;
     char a[32], b[32];
     syn_plan_measure(s->plan, &z);
-    int64_t steps = syn_ceil_div(syn_data_rows(e->train_set), e->train.batch);
+    int64_t steps = cli_epoch_steps(e);
     printf("\n%s parameters. ", cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)));
     printf("A step of %d samples: %d launches, %s operations, %s moved.\n", e->train.batch,
            z.launches, cli_short_text(a, sizeof a, z.flops), cli_bytes_text(b, sizeof b, z.bytes));

@@ -165,6 +165,7 @@ static void allowed_text(syn_text *t, const syn_option *o) {
     case SYN_OPTION_REAL:
     case SYN_OPTION_INT:
         syn_text_add(t, "%s", syn_range_text(range, sizeof range, o, false));
+        if (o->choices) syn_text_add(t, ", or %s", o->choices);
         break;
     case SYN_OPTION_FLAG: syn_text_add(t, "yes, no"); break;
     case SYN_OPTION_CHOICE:

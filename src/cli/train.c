@@ -182,7 +182,7 @@ static syn_status write_summary(trainer *t) {
     json_object_set_new(s, "steps", json_integer(syn_plan_step(t->s.plan)));
     json_object_set_new(s, "seconds", number(t->last.seconds));
     /* a run that had ended before it was resumed: validation counts, too */
-    double all = (double)syn_plan_step(t->s.plan) * e->train.batch / t->last.seconds;
+    double all = (double)syn_plan_step(t->s.plan) * e->train.batch * e->train.accumulate / t->last.seconds;
     json_object_set_new(s, "samples_per_second",
                         number(t->seconds > 0 ? t->samples / t->seconds : all));
     json_object_set_new(s, "peak_device_bytes", json_integer(syn_ctx_peak_bytes(t->s.ctx)));

@@ -32,6 +32,31 @@ static syn_status own_decay(syn_frame *f, const syn_optim_use *use) {
     return SYN_OK;
 }
 
+/* A line search compares losses with their gradients: what changes the one without the other is refused. */
+static syn_status check_search(const syn_frame *f, const char *name) {
+    const struct {
+        bool given;
+        const char *what, *why;
+    } no[] = {
+        { f->clip.value > 0 || f->clip.norm > 0 || f->clip.global_norm > 0, "clip", "a clipped gradient is not "
+          "that of the loss, which its line search needs; leave it out" },
+        { f->decay.decoupled > 0, "decay: decoupled", "it moves the weights beside its line search; coupled "
+          "decay and penalties are part of the objective" },
+        { f->ema > 0, "ema", "it takes few and long steps, whose average says little; leave it out" },
+        { f->on_nonfinite > SYN_NONFINITE_STOP, "on_nonfinite", "the step after one that is skipped would be the "
+          "same again; stop is possible, and trial points that are not finite are left anyway" },
+    };
+    for (size_t i = 0; i < SYN_COUNT(no); i++)
+        if (no[i].given) return syn_fail(SYN_E_ARGUMENT, "%s: not with %s: %s", no[i].what, name, no[i].why);
+    return SYN_OK;
+}
+
+syn_status syn_frame_check_factors(const syn_frame *f, const syn_optim_use *use) {
+    if (!syn_optim_searches(use) || !f->lr_factors) return SYN_OK;
+    return syn_fail(SYN_E_ARGUMENT, "rules: lr_factor: not with %s: all weights move along one line; trainable: "
+                                    "no leaves parameters where they are", use->spec.def->name);
+}
+
 syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset preset) {
     SYN_TRY(syn_options_resolve(syn_decay_def(), &f->decay, preset, "decay"));
     SYN_TRY(syn_options_resolve(syn_penalty_def(), &f->penalty, preset, "penalty"));
@@ -46,6 +71,7 @@ syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset 
     if (f->accumulate == 0) f->accumulate = 1;
     if (!(f->ema >= 0 && f->ema < 1))
         return syn_fail(SYN_E_ARGUMENT, "ema is %g, allowed 0 (none) to below 1", f->ema);
+    if (syn_optim_searches(use)) SYN_TRY(check_search(f, use->spec.def->name));
     if (f->on_nonfinite < SYN_NONFINITE_STOP || f->on_nonfinite > SYN_NONFINITE_PROPAGATE)
         return syn_fail(SYN_E_ARGUMENT, "on_nonfinite is %d, allowed 0 to 2", (int)f->on_nonfinite);
     return SYN_OK;

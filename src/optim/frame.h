@@ -26,6 +26,8 @@ syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset 
 /* Factors of a parameter: name, and whether it is a kernel. Also whether it is trained. */
 syn_status syn_frame_factors(syn_frame *f, const syn_rule *rules, int n_rules, const char *name,
                              bool kernel, double factor[SYN_FACTORS], bool *trained);
+/* After the factors of all parameters: whether the optimizer can have them. */
+syn_status syn_frame_check_factors(const syn_frame *f, const syn_optim_use *use);
 /* Every rule's pattern must match one of the names. */
 syn_status syn_frame_check_rules(const syn_rule *rules, int n_rules, const char *const *names, int n);
 bool syn_frame_needs_norm(const syn_frame *f); /* a pass over the gradients in front of the update */

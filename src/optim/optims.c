@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,12 +148,24 @@ syn_status syn_optim_prepare(const syn_optim *spec, syn_preset preset, syn_optim
     for (int k = 0; k < SYN_MAX_SLOTS && use->impl->slots[k]; k++)
         if (!use->impl->uses || use->impl->uses(use->spec.u.opts, k))
             use->slot[use->n_slots++] = use->impl->slots[k];
+    if (use->impl->search) {
+        use->impl->search(use->spec.u.opts, &use->search);
+        use->n_slots = SYN_SEARCH_PAIRS + (use->search.history ? 2 * (use->search.history + 1) : 0);
+    }
     use->lr = option_value(&use->spec, "lr");
     use->momentum = option_value(&use->spec, use->impl->momentum);
     if (use->impl->decoupled) use->decoupled = option_value(&use->spec, use->impl->decoupled);
     if (use->impl->coupled) use->coupled = option_value(&use->spec, use->impl->coupled);
     use->product = 1;
     return SYN_OK;
+}
+
+const char *syn_search_name(int k) {
+    static const char *const name[] = { "direction", "gradient", "start", "here", "there" };
+    if (k < SYN_SEARCH_PAIRS) return name[k];
+    char text[32];
+    snprintf(text, sizeof text, "%s_%d", (k - SYN_SEARCH_PAIRS) % 2 ? "step" : "change", (k - SYN_SEARCH_PAIRS) / 2);
+    return syn_intern(text);
 }
 
 /* Step t behind the ones known. */

@@ -39,7 +39,8 @@ static void write_pass(writer *w, bool vector) {
                     "element w = %s(params, at), g = %s(grads, gat);\n", type, load, load);
     for (int k = 0; k < w->use->n_slots; k++)
         syn_text_add(t, "element %s = %s(slots + (size_t)%d * slot_length, gat);\n", w->use->slot[k], load, k);
-    syn_text_add(t, "PREPARE(element, w, g)\nFINISH(element, w, g)\n");
+    const char *point = syn_optim_looks_ahead(w->use) ? w->use->slot[0] : "w"; /* where the gradient was taken */
+    syn_text_add(t, "PREPARE(element, %s, g)\nFINISH(element, w, %s, g)\n", point, point);
     if (w->use->impl->norms) syn_text_add(t, "element u = 0;\n");
     if (w->trust) syn_text_add(t, "w_sum%s += w * w;\n", vector ? "s" : "");
     syn_text_add(t, "{\n");
@@ -159,5 +160,36 @@ char *syn_optim_trust_text(const syn_optim_use *use, const char *snippet, bool c
                         "if (lane) return;\n"
                         "for (int k = 1; k < NORM_GROUP; k++) { w_sum += w_part[k]; u_sum += u_part[k]; }\n");
     syn_text_add(t, "STORE(w_sum, trusts, number); STORE(u_sum, trusts, n_parts + number);\n}\n");
+    return finish(&w);
+}
+
+/* The scalars are those of the step to come, which the tally has not begun. */
+char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool cpu) {
+    writer w = { .use = use, .body = snippet, .ema = -1 };
+    syn_text *t = &w.t;
+    if (use->impl->defines) use->impl->defines(use->spec.u.opts, t);
+    syn_text_add(t, "KERNEL(ahead)(__global real *params, __global real *slots, __global const int4 *tiles,\n"
+                    "__global const real *table, __global const real *factors, __global const uint *ctl,\n"
+                    "const int n_tiles, const int slot_length, const int direction) {\n"
+                    "if (TILE_NUMBER >= n_tiles) return;\n"
+                    "const int4 tile = tiles[TILE_NUMBER];\n"
+                    "__global const real *row = table + (int)(CTL_STEP(ctl) %% SCALAR_ROWS) * N_SCALARS;\n"
+                    "const real lr_factor = LR_FACTORS ? LOAD(TILE_FACTORS(factors, tile), 0) : (real)1;\n");
+    load_scalars(&w);
+    for (int vector = cpu; vector >= 0; vector--) {
+        const char *v = vector ? "V" : "", *type = vector ? "realv" : "real";
+        if (vector) syn_text_add(t, "int i = 0;\nfor (; i + SYN_VEC <= tile.z; i += SYN_VEC) {\n");
+        else if (cpu) syn_text_add(t, "for (; i < tile.z; i++) {\n");
+        else syn_text_add(t, "for (int i = TILE_FROM; i < tile.z; i += TILE_STRIDE) {\n");
+        syn_text_add(t, "typedef %s element;\nconst int at = tile.x + i, gat = tile.y + i;\n"
+                        "const element here = %sLOAD(params, at);\nelement w = here;\n", type, v);
+        for (int k = 0; k < use->n_slots; k++)
+            syn_text_add(t, "element %s = %sLOAD(slots + (size_t)%d * slot_length, gat);\n", use->slot[k], v, k);
+        syn_text_add(t, "if (direction < 0) w = %s;\nelse {\n", use->slot[0]);
+        write_scalars(&w, "element", "const ");
+        syn_text_typed(t, snippet, "element");
+        syn_text_add(t, "}\n%sSTORE(here, slots, gat);\n%sSTORE(w, params, at);\n}\n", v, v);
+    }
+    syn_text_add(t, "}\n");
     return finish(&w);
 }

@@ -28,7 +28,8 @@ syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, i
 }
 
 const char *syn_plan_slot_name(const syn_plan *plan, int k) {
-    return k < plan->optim.n_slots ? plan->optim.slot[k] : "ema";
+    if (k >= plan->optim.n_slots) return "ema";
+    return syn_optim_searches(&plan->optim) ? syn_search_name(k) : plan->optim.slot[k];
 }
 
 syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out, int64_t n) {

@@ -12,6 +12,9 @@ static int64_t buffer_sum(const syn_plan *plan) {
 
 bool syn_plan_item_in_step(const syn_plan *plan, int machinery) {
     bool sums = plan->frame.accumulate > 1;
+    if (syn_optim_searches(&plan->optim)) /* one evaluation */
+        return machinery < 0 || machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_TAKE ||
+               machinery == SYN_ITEM_PLACE || (sums && machinery == SYN_ITEM_ACCUMULATE);
     if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE || machinery == SYN_ITEM_ACCUMULATE)
         return sums;
     if (machinery == SYN_ITEM_BOTH) return !sums;

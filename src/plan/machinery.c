@@ -1,4 +1,5 @@
 #include "plan/machinery.h"
+#include "plan/search.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,12 +83,12 @@ syn_status syn_machinery_layout(syn_plan *plan) {
 static bool on_cpu(const syn_plan *plan) { return syn_ctx_profile_of(plan->ctx)->cpu; }
 
 /* The frame's macros, and how long a row of the step table is. */
-static void frame_defs(const syn_plan *plan, syn_text *t) {
+void syn_machinery_defs(const syn_plan *plan, syn_text *t) {
     syn_frame_defines(&plan->frame, t);
     syn_text_add(t, "#define N_SCALARS %d\n", SYN_FRAME_SCALARS + plan->optim.n_scalars);
 }
 
-static syn_status append(syn_list *l, syn_call *c, syn_text *defs) {
+syn_status syn_machinery_call(syn_list *l, syn_call *c, syn_text *defs) {
     if (syn_text_status(defs) != SYN_OK) {
         syn_text_free(defs);
         free(c->text);
@@ -121,7 +122,7 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
     syn_text defs = { 0 };
     define_losses(&defs, g, sum ? g->n_losses : 0);
     if (norms) {
-        frame_defs(plan, &defs);
+        syn_machinery_defs(plan, &defs);
     } else {
         /* An evaluation neither latches nor skips: its loss is what it is. */
         syn_text_add(&defs, "#define NORMS 0\n#define CHECK %d\n#define SKIP %d\n",
@@ -147,19 +148,23 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
     syn_call_arg(&c, syn_int(flags));
     c.global[0] = c.local[0] = on_cpu(plan) ? 1 : SYN_TALLY_GROUP;
     c.bytes = (double)l->rows * 8;
-    return append(l, &c, &defs);
+    return syn_machinery_call(l, &c, &defs);
 }
 
 static int ema_slot(const syn_plan *plan) { return plan->frame.ema > 0 ? plan->optim.n_slots : -1; }
+
+static syn_status snippet_file(const char *name, char **snippet) {
+    char *path = syn_format("optim/%s.cl", name);
+    syn_status status = path ? syn_cl_text(path, snippet) : syn_no_memory(64);
+    free(path);
+    return status;
+}
 
 static syn_status snippet_of(const syn_plan *plan, char **snippet) {
     const syn_optim_use *use = &plan->optim;
     *snippet = NULL;
     if (use->impl->update) return SYN_OK;
-    char *path = syn_format("optim/%s.cl", use->impl->source ? use->impl->source : use->spec.def->name);
-    syn_status status = path ? syn_cl_text(path, snippet) : syn_no_memory(64);
-    free(path);
-    return status;
+    return snippet_file(use->impl->source ? use->impl->source : use->spec.def->name, snippet);
 }
 
 static void blocks_of(syn_call *c, const syn_block *block, int n, syn_block written) {
@@ -176,7 +181,7 @@ static syn_status update(const syn_plan *plan, syn_list *l) {
     char *snippet;
     SYN_TRY(snippet_of(plan, &snippet));
     syn_text defs = { 0 };
-    frame_defs(plan, &defs);
+    syn_machinery_defs(plan, &defs);
     bool norms = plan->optim.impl->norms;
     syn_call c = { .text = syn_optim_text(&plan->optim, snippet, ema_slot(plan), on_cpu(plan)),
                    .entry = "update", .dims = 1 };
@@ -192,7 +197,7 @@ static syn_status update(const syn_plan *plan, syn_list *l) {
     c.local[0] = on_cpu(plan) ? 1 : 128;
     c.global[0] = (size_t)plan->n_tiles * c.local[0];
     c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (3 + 2.0 * syn_plan_slots(plan));
-    return append(l, &c, &defs);
+    return syn_machinery_call(l, &c, &defs);
 }
 
 /* In front of the update, of optimizers that need norms of weights and updates. */
@@ -204,7 +209,7 @@ static syn_status trust(const syn_plan *plan, syn_list *l) {
     char *snippet;
     SYN_TRY(snippet_of(plan, &snippet));
     syn_text defs = { 0 };
-    frame_defs(plan, &defs);
+    syn_machinery_defs(plan, &defs);
     syn_text_add(&defs, "#define NORM_GROUP %d\n", SYN_NORM_GROUP);
     syn_call c = { .text = syn_optim_trust_text(&plan->optim, snippet, on_cpu(plan)), .entry = "trust", .dims = 1 };
     free(snippet);
@@ -218,23 +223,48 @@ static syn_status trust(const syn_plan *plan, syn_list *l) {
     c.local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
     c.global[0] = (size_t)plan->n_parts * c.local[0];
     c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * (2.0 + plan->optim.n_slots);
-    return append(l, &c, &defs);
+    return syn_machinery_call(l, &c, &defs);
+}
+
+/* Around the gradient, of optimizers that take it elsewhere. */
+static syn_status ahead(const syn_plan *plan, syn_list *l, int direction) {
+    static const syn_block block[] = { SYN_BLOCK_PARAMS, SYN_BLOCK_SLOTS, SYN_BLOCK_TILES, SYN_BLOCK_SCALARS,
+                                       SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL };
+    char *snippet;
+    SYN_TRY(snippet_file(plan->optim.impl->ahead_source, &snippet));
+    syn_text defs = { 0 };
+    syn_machinery_defs(plan, &defs);
+    syn_call c = { .text = syn_optim_ahead_text(&plan->optim, snippet, on_cpu(plan)), .entry = "ahead", .dims = 1 };
+    free(snippet);
+    if (!c.text) {
+        syn_text_free(&defs);
+        return syn_no_memory(4096);
+    }
+    for (size_t i = 0; i < SYN_COUNT(block); i++) syn_call_arg(&c, syn_block_arg(block[i], i < 2));
+    syn_call_arg(&c, syn_int(plan->n_tiles));
+    syn_call_arg(&c, syn_int(plan->grad_length));
+    syn_call_arg(&c, syn_int(direction));
+    c.local[0] = on_cpu(plan) ? 1 : 128;
+    c.global[0] = (size_t)plan->n_tiles * c.local[0];
+    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan) * 4;
+    return syn_machinery_call(l, &c, &defs);
 }
 
 static syn_status norm(const syn_plan *plan, syn_list *l) {
     syn_text defs = { 0 };
-    frame_defs(plan, &defs);
-    syn_text_add(&defs, "#define NORM_GROUP %d\n", SYN_NORM_GROUP);
+    syn_machinery_defs(plan, &defs);
+    bool ahead = syn_optim_looks_ahead(&plan->optim);
+    syn_text_add(&defs, "#define NORM_GROUP %d\n#define AHEAD %d\n", SYN_NORM_GROUP, ahead);
     syn_call c = { .source = "op/norm.cl", .entry = "norm", .dims = 1 };
-    const syn_block block[] = { SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_TILES, SYN_BLOCK_PARTS,
-                                SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL, SYN_BLOCK_PARTIAL };
+    const syn_block block[] = { ahead ? SYN_BLOCK_SLOTS : SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_TILES,
+                                SYN_BLOCK_PARTS, SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL, SYN_BLOCK_PARTIAL };
     for (size_t i = 0; i < SYN_COUNT(block); i++)
         syn_call_arg(&c, syn_block_arg(block[i], block[i] == SYN_BLOCK_PARTIAL));
     syn_call_arg(&c, syn_int(plan->n_parts));
     c.local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
     c.global[0] = (size_t)plan->n_parts * c.local[0];
     c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan);
-    return append(l, &c, &defs);
+    return syn_machinery_call(l, &c, &defs);
 }
 
 static syn_status accumulate(const syn_plan *plan, syn_list *l) {
@@ -250,7 +280,7 @@ static syn_status accumulate(const syn_plan *plan, syn_list *l) {
     c.global[0] = (size_t)(cpu ? syn_ceil_div(plan->grad_length, SYN_ACCUMULATE_RUN)
                                : syn_round_up(plan->grad_length, 64));
     c.bytes = 3.0 * (double)plan->grad_length * (double)syn_plan_real(plan);
-    return append(l, &c, &defs);
+    return syn_machinery_call(l, &c, &defs);
 }
 
 /* In the order of SYN_ITEM_SUM and so on (plan.h). */
@@ -260,15 +290,23 @@ syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *l) {
     if (mode != SYN_MODE_TRAIN) return SYN_OK;
     SYN_TRY(tally(plan, l, SYN_TALLY_ADVANCE));
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
-    SYN_TRY(update(plan, l));
+    bool searches = syn_optim_searches(&plan->optim);
+    SYN_TRY(searches ? syn_search_take_call(plan, l) : update(plan, l));
     SYN_TRY(norm(plan, l));
     SYN_TRY(accumulate(plan, l));
+    if (searches) return syn_search_calls(plan, l);
+    if (syn_optim_looks_ahead(&plan->optim)) {
+        SYN_TRY(ahead(plan, l, 1));
+        return ahead(plan, l, -1);
+    }
     return plan->optim.impl->norms ? trust(plan, l) : SYN_OK;
 }
 
 /* ---- blocks ---- */
 
 enum { INTS_OF_PLACE = 4 };
+
+static int partials(const syn_plan *plan) { return syn_optim_searches(&plan->optim) ? SYN_SEARCH_SUMS : 2; }
 
 int64_t syn_machinery_bytes(const syn_plan *plan) {
     int64_t real = syn_plan_real(plan), bytes = SYN_CTL_WORDS * 4 + SYN_METRICS * real;
@@ -278,7 +316,7 @@ int64_t syn_machinery_bytes(const syn_plan *plan) {
     if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
     return bytes + (plan->n_tiles + plan->n_parts + n) * INTS_OF_PLACE * 4 +
            (SYN_SCALAR_ROWS * (SYN_FRAME_SCALARS + plan->optim.n_scalars) + n * SYN_FACTORS + n +
-            2 * plan->n_parts * (plan->optim.impl->norms ? 2 : 1)) * real;
+            partials(plan) * plan->n_parts + 2 * plan->n_parts * plan->optim.impl->norms) * real;
 }
 
 static syn_status ints(syn_plan *plan, syn_block b, const int32_t *from, int64_t n, const char *what) {
@@ -325,7 +363,7 @@ syn_status syn_machinery_allocate(syn_plan *plan) {
     SYN_TRY(zeros(plan, SYN_BLOCK_FACTORS, n * SYN_FACTORS * real, "factors"));
     SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_FACTORS], plan->dtype, 0, plan->factor[0], n * SYN_FACTORS));
     SYN_TRY(zeros(plan, SYN_BLOCK_NORMS, n * real, "norms"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, 2 * plan->n_parts * real, "partial norms"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, partials(plan) * plan->n_parts * real, "partial norms"));
     if (plan->optim.impl->norms)
         SYN_TRY(zeros(plan, SYN_BLOCK_TRUST, 2 * plan->n_parts * real, "norms of weights and updates"));
     SYN_TRY(ints(plan, SYN_BLOCK_TILES, plan->tile, plan->n_tiles * INTS_OF_PLACE, "the tiles"));

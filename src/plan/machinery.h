@@ -11,6 +11,10 @@ syn_status syn_machinery_rules(syn_plan *plan, const syn_rule *rules, int n_rule
 syn_status syn_machinery_layout(syn_plan *plan);
 /* Appends the items of a mode to a list that is emitted. */
 syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *list);
+/* The frame's macros, and how long a row of the step table is. */
+void syn_machinery_defs(const syn_plan *plan, syn_text *t);
+/* Appends a call of the machinery's own program. Takes its text and defs. */
+syn_status syn_machinery_call(syn_list *list, syn_call *call, syn_text *defs);
 /* The plan's blocks, filled. */
 syn_status syn_machinery_allocate(syn_plan *plan);
 int64_t syn_machinery_bytes(const syn_plan *plan); /* all but gradients and slots */

@@ -1,6 +1,7 @@
 /* Plans: net to graphs, gradient and fuse passes, lists, memory, buffers. All that can fail fails here. */
 #include "plan/machinery.h"
 #include "plan/plan.h"
+#include "plan/search.h"
 
 #include "layer/pairing.h"
 
@@ -251,6 +252,8 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
                                    .ema = o->ema };
         SYN_TRY(syn_frame_prepare(&plan->frame, &plan->optim, plan->preset));
         SYN_TRY(syn_machinery_rules(plan, o->rules, o->n_rules));
+        SYN_TRY(syn_frame_check_factors(&plan->frame, &plan->optim));
+        if (syn_optim_searches(&plan->optim)) SYN_TRY(syn_search_start(plan));
         SYN_TRY(build_train(plan));
         SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
         if (syn_net_collects(plan->state->net)) SYN_TRY(build_forward(plan, SYN_MODE_COLLECT));
@@ -334,6 +337,7 @@ void syn_plan_destroy(syn_plan *plan) {
     free(plan->grad);
     free(plan->grad_offset);
     free(plan->tile);
+    free(plan->search.ro);
     free(plan->part);
     free(plan->range);
     free(plan->factor);

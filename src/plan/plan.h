@@ -35,6 +35,14 @@ typedef struct syn_fed {
     int64_t classes, ignored; /* ignored: the label the loss leaves out, -1: none */
 } syn_fed;
 
+/* What an optimizer that searches remembers between steps, besides its vectors; checkpoints have it. */
+typedef struct syn_search_memory {
+    int64_t iterations;
+    int n, first;            /* pairs kept; place of the oldest in the ring */
+    double t, slope, scale;  /* of the last step and its line; of the first Hessian */
+    double *ro;              /* 1 / (change . step), by place */
+} syn_search_memory;
+
 struct syn_plan {
     syn_state *state;
     syn_ctx *ctx;
@@ -77,6 +85,7 @@ struct syn_plan {
     int n_slabs;
     syn_buffer **outgrown;    /* slabs that earlier lists are bound to */
     int n_outgrown, cap_outgrown;
+    syn_search_memory search; /* of optimizers that search */
     /* Stepping. */
     int64_t step;             /* optimizer steps enqueued */
     int64_t table_block;      /* block of the scalar table that is on the device, -1: none */
@@ -123,7 +132,11 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */
 enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE,
-       SYN_ITEM_TRUST /* of optimizers that need norms; others have none */ };
+       SYN_ITEM_TRUST, /* of optimizers that need norms; others have none */
+       /* of optimizers that search, in the places of the update and of trust */
+       SYN_ITEM_TAKE = SYN_ITEM_UPDATE, SYN_ITEM_COMBINE = SYN_ITEM_TRUST, SYN_ITEM_PLACE,
+       /* around the gradient of those that look ahead, in the place of trust */
+       SYN_ITEM_AHEAD = SYN_ITEM_TRUST, SYN_ITEM_BACK };
 
 /* Whether item number `machinery` (below 0: a node's) runs in a training step. */
 bool syn_plan_item_in_step(const syn_plan *plan, int machinery);

@@ -2,6 +2,7 @@
 #include "plan/save.h"
 
 #include "io/safetensors.h"
+#include "plan/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,10 +186,11 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
     pack k = { 0 };
     char *net = syn_net_to_json(plan->state->net), step[32];
     snprintf(step, sizeof step, "%lld", (long long)plan->step);
+    char *search = syn_search_write(plan);
     syn_status status = net ? pack_weights(&k, plan->state) : SYN_E_MEMORY;
     for (int i = 0; status == SYN_OK && i < syn_plan_slots(plan); i++)
         for (int p = 0; status == SYN_OK && p < plan->state->n_params; p++)
-            if (plan->grad_offset[p] >= 0)
+            if (plan->grad_offset[p] >= 0 && syn_search_keeps(plan, i))
                 status = pack_block(&k, syn_format("slot/%s/%s", syn_plan_slot_name(plan, i),
                                                    plan->state->net->param[p].name),
                                     plan->block[SYN_BLOCK_SLOTS], plan->dtype,
@@ -198,10 +200,11 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
     const syn_st_meta meta[META_MAX] = {
         { "format", "syncline checkpoint 1" }, { "net", net }, { "step", step },
         { "optimizer", plan->optim.spec.def->name }, { "dtype", plan->dtype == SYN_DOUBLE ? "double" : "float" },
-        { "user", user_json ? user_json : "" },
+        { "user", user_json ? user_json : "" }, { "search", search ? search : "" },
     };
-    if (status == SYN_OK) status = syn_st_write(path, k.tensor, k.n, meta, 6);
+    if (status == SYN_OK) status = syn_st_write(path, k.tensor, k.n, meta, 7);
     pack_free(&k);
+    free(search);
     free(net);
     return status;
 }
@@ -219,7 +222,7 @@ static syn_status resume_slots(syn_plan *plan, const syn_st *file, bool write) {
     int64_t real = syn_plan_real(plan);
     for (int i = 0; i < syn_plan_slots(plan); i++)
         for (int p = 0; p < plan->state->n_params; p++) {
-            if (plan->grad_offset[p] < 0) continue;
+            if (plan->grad_offset[p] < 0 || !syn_search_keeps(plan, i)) continue;
             char *name = syn_format("slot/%s/%s", syn_plan_slot_name(plan, i), plan->state->net->param[p].name);
             const syn_st_tensor *t = name ? syn_st_find(file, name) : NULL;
             bool fits = t && (int64_t)t->bytes == plan->state->count[p] * real;
@@ -243,6 +246,7 @@ static syn_status resume(syn_plan *plan, const syn_st *file, char **user_json) {
     syn_snapshot s;
     if (!step || !words || !metrics || words->bytes != sizeof s.ctl || metrics->bytes != sizeof s.metrics)
         return syn_fail(SYN_E_FORMAT, "this is no checkpoint of a training run");
+    SYN_TRY(syn_search_read(plan, syn_st_get_meta(file, "search")));
     SYN_TRY(resume_slots(plan, file, false)); /* a file that does not fit changes nothing */
     SYN_TRY(syn_load_tensors(plan->state, file, false, NULL));
     SYN_TRY(resume_slots(plan, file, true));

@@ -39,14 +39,21 @@ static syn_status write_block(syn_plan *plan, int64_t number) {
     return SYN_OK;
 }
 
+static syn_status need_scalars(syn_plan *plan) {
+    return plan->step / HALF == plan->table_block ? SYN_OK : write_block(plan, plan->step / HALF);
+}
+
 /* Before an update is enqueued: the step's row is on the device, and the step is counted. */
 static syn_status begin_update(syn_plan *plan) {
+    if (syn_optim_searches(&plan->optim))
+        return syn_fail(SYN_E_ARGUMENT, "%s takes several gradients of the whole training set a step: train with "
+                                        "syn_fit", plan->optim.spec.def->name);
     if (plan->swapped)
         return syn_fail(SYN_E_ARGUMENT, "the moving average stands in the weights' place; call syn_ema_swap first");
     const syn_schedule_run run = syn_plan_run(plan);
     SYN_TRY(syn_schedule_value(&plan->schedule, &run, plan->step, &plan->lr, &plan->momentum));
     if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
-    if (plan->step / HALF != plan->table_block) SYN_TRY(write_block(plan, plan->step / HALF));
+    SYN_TRY(need_scalars(plan));
     plan->step++;
     return SYN_OK;
 }
@@ -67,6 +74,16 @@ static syn_status run_item(syn_plan *plan, syn_list *list, int item) {
     return syn_list_run(list, plan->ctx, list->n_nodes_items + item, 1);
 }
 
+/* The graph, at the weights, or ahead of them where the optimizer says so. */
+static syn_status run_nodes(syn_plan *plan, syn_list *list) {
+    bool ahead = syn_optim_looks_ahead(&plan->optim);
+    plan->last = list;
+    plan->overrun = false;
+    if (ahead) SYN_TRY(run_item(plan, list, SYN_ITEM_AHEAD));
+    SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
+    return ahead ? run_item(plan, list, SYN_ITEM_BACK) : SYN_OK;
+}
+
 static syn_status run_update(syn_plan *plan, syn_list *list) {
     if (plan->optim.impl->norms) SYN_TRY(run_item(plan, list, SYN_ITEM_TRUST));
     return run_item(plan, list, SYN_ITEM_UPDATE);
@@ -78,18 +95,15 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
         return syn_plan_enqueue_update(plan, list);
     }
     SYN_TRY(begin_update(plan));
-    plan->last = list;
-    plan->overrun = false;
-    SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
+    SYN_TRY(run_nodes(plan, list));
     if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
     SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
     return run_update(plan, list);
 }
 
 syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list) {
-    plan->last = list;
-    plan->overrun = false;
-    SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
+    if (syn_optim_looks_ahead(&plan->optim)) SYN_TRY(need_scalars(plan));
+    SYN_TRY(run_nodes(plan, list));
     SYN_TRY(run_item(plan, list, SYN_ITEM_SUM));
     return plan->frame.accumulate > 1 ? run_item(plan, list, SYN_ITEM_ACCUMULATE) : SYN_OK;
 }

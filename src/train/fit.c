@@ -2,6 +2,7 @@
  * reports was read behind earlier steps. */
 #include "train/loop.h"
 #include "train/plateau.h"
+#include "train/search.h"
 
 #include "base/rng.h"
 
@@ -13,7 +14,7 @@ typedef struct fit {
     syn_plan *plan;
     const syn_fit_opts *o;
     syn_source *train, *val;
-    int64_t rows, epoch_steps, total_steps; /* batches of an epoch; optimizer steps of the run */
+    int64_t epochs, rows, epoch_steps, total_steps; /* batches of an epoch; optimizer steps of the run */
     int32_t *perm;
     int epoch;          /* from 0 */
     int64_t epoch_step; /* steps of this epoch enqueued */
@@ -28,7 +29,8 @@ typedef struct fit {
 static uint64_t shuffle_seed(const fit *f) { return f->o->seed ? f->o->seed : f->plan->state->net->seed; }
 
 static syn_status order(fit *f) {
-    if (f->o->no_shuffle) return syn_source_order(f->train, NULL);
+    /* where every step takes all rows, another order would change nothing but rounding */
+    if (f->o->no_shuffle || syn_optim_searches(&f->plan->optim)) return syn_source_order(f->train, NULL);
     syn_shuffle(shuffle_seed(f), f->epoch, f->perm, (int32_t)f->rows);
     return syn_source_order(f->train, f->perm);
 }
@@ -63,7 +65,7 @@ static void fill_report(fit *f, const syn_snapshot *s) {
     r->loss += r->penalty;
     r->skipped = s->ctl[SYN_CTL_SKIPPED];
     r->epoch = f->epoch + 1;
-    r->epochs = f->o->epochs > 0 ? f->o->epochs : 1;
+    r->epochs = (int)f->epochs;
     r->step = f->plan->step;
     r->steps = f->total_steps;
     r->epoch_step = f->epoch_step;
@@ -182,15 +184,25 @@ static void count_skipped(fit *f, const syn_snapshot *s) {
     f->plan->table_block = -1;
 }
 
+/* The batch under way, and its update where it ends a step; or the whole epoch in a step. */
+static syn_status advance(fit *f) {
+    syn_list *l;
+    if (syn_optim_searches(&f->plan->optim)) {
+        SYN_TRY(syn_search_step(f->plan, f->train));
+        f->epoch_step = f->epoch_steps;
+        return SYN_OK;
+    }
+    SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows_of_step(f, f->epoch_step), &l));
+    SYN_TRY(syn_source_feed(f->train, l));
+    SYN_TRY(enqueue(f, l));
+    f->epoch_step++;
+    return syn_plan_pace(f->plan);
+}
+
 static syn_status train_epoch(fit *f) {
     double last = syn_seconds();
     while (f->epoch_step < f->epoch_steps && !f->stopped && !done(f)) {
-        syn_list *l;
-        SYN_TRY(syn_plan_list(f->plan, SYN_MODE_TRAIN, rows_of_step(f, f->epoch_step), &l));
-        SYN_TRY(syn_source_feed(f->train, l));
-        SYN_TRY(enqueue(f, l));
-        SYN_TRY(syn_plan_pace(f->plan));
-        f->epoch_step++;
+        SYN_TRY(advance(f));
         if (!between_updates(f)) continue;
         SYN_TRY(syn_plateau_step(f->plan, &f->window));
         if (f->o->checkpoint_every_steps > 0 && f->plan->step % f->o->checkpoint_every_steps == 0 &&
@@ -229,10 +241,9 @@ static syn_status end_epoch(fit *f) {
 }
 
 static syn_status run(fit *f) {
-    int epochs = f->o->epochs > 0 ? f->o->epochs : 1;
     int every = f->o->checkpoint_every > 0 ? f->o->checkpoint_every : 1;
     bool fresh = f->epoch_step == 0; /* else a resumed epoch's sums go on */
-    for (; f->epoch < epochs && !f->stopped && !done(f); f->epoch++, f->epoch_step = 0, fresh = true) {
+    for (; f->epoch < f->epochs && !f->stopped && !done(f); f->epoch++, f->epoch_step = 0, fresh = true) {
         SYN_TRY(order(f));
         if (fresh) SYN_TRY(syn_plan_reset_metrics(f->plan));
         f->train->cursor = f->epoch_step * f->plan->batch;
@@ -249,7 +260,7 @@ static syn_status run(fit *f) {
         SYN_TRY(end_epoch(f));
         /* An interrupted epoch is no epoch: it is reported when it is resumed and ends. */
         if ((whole || done(f)) && f->o->on_epoch && !f->o->on_epoch(&f->report, f->o->user)) f->stopped = true;
-        bool last = f->epoch + 1 == epochs || f->stopped || done(f);
+        bool last = f->epoch + 1 == f->epochs || f->stopped || done(f);
         if (whole && (last || (f->epoch + 1) % every == 0)) SYN_TRY(checkpoint(f));
         if (!whole) {
             if (f->val && !f->stopped) SYN_TRY(syn_plan_restore(f->plan, &s));
@@ -277,12 +288,13 @@ static bool has_accuracy(const syn_plan *plan) {
 
 static syn_status start(fit *f, syn_data *data) {
     syn_plan *plan = f->plan;
-    int64_t epochs = f->o->epochs > 0 ? f->o->epochs : 1;
     if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "syn_fit: the plan has no loss");
     if (!syn_data_has_y(data)) return syn_fail(SYN_E_ARGUMENT, "syn_fit: the data has no targets");
     f->rows = syn_data_rows(data);
     f->epoch_steps = syn_ceil_div(f->rows, plan->batch);
-    f->total_steps = epochs * syn_ceil_div(f->epoch_steps, plan->frame.accumulate);
+    int64_t steps = syn_ceil_div(f->epoch_steps, plan->frame.accumulate);
+    f->epochs = f->o->epochs > 0 ? f->o->epochs : f->o->max_steps > 0 ? syn_ceil_div(f->o->max_steps, steps) : 1;
+    f->total_steps = f->epochs * steps;
     if (f->o->max_steps > 0 && f->o->max_steps < f->total_steps) f->total_steps = f->o->max_steps;
     if (!plan->steps) {
         plan->steps = f->total_steps;
@@ -293,6 +305,7 @@ static syn_status start(fit *f, syn_data *data) {
     SYN_TRY(syn_schedule_check(&plan->schedule, plan->preset, &asked));
     SYN_TRY(syn_schedule_check_monitor(&plan->schedule, f->o->val != NULL,
                                        has_accuracy(plan)));
+    if (syn_optim_searches(&plan->optim)) SYN_TRY(syn_search_check(plan, f->rows));
     SYN_TRY(syn_source_open(&f->train, plan, data));
     if (f->o->val) SYN_TRY(syn_source_open(&f->val, plan, f->o->val));
     f->perm = malloc((size_t)f->rows * sizeof *f->perm);

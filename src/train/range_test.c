@@ -67,6 +67,8 @@ static syn_status check(const syn_plan *plan, syn_data *data, syn_range_opts *o)
     if (!syn_data_has_y(data)) return syn_fail(SYN_E_ARGUMENT, "syn_range_test: the data has no targets");
     if (plan->step)
         return syn_fail(SYN_E_ARGUMENT, "syn_range_test: the plan has taken steps; make a new one");
+    if (syn_optim_searches(&plan->optim))
+        return syn_fail(SYN_E_ARGUMENT, "syn_range_test: %s finds its rate by itself", plan->optim.spec.def->name);
     if (!o->from) o->from = 1e-7;
     if (!o->to) o->to = 10;
     if (!o->steps) o->steps = 100;

@@ -153,6 +153,16 @@ def rows() -> Iterator[Row]:
         o = rmsprop(d) | {"centered": i % 2 == 1, "start_from_first": True,
                           "lr_in_buffer": ("no", "yes")[i // 2], "eps_place": "outside"}
         yield "rmsprop", "numpy", o, PLAIN, {}
+    for form in ("yes", "no"):
+        for cell in ("plain", "coupled", "decoupled", "global", "penalty", "schedule"):
+            d = Draw("nesterov", "lookahead", form, cell)
+            o = OPTIONS["nesterov"](d) | {"lookahead": True, "lr_in_buffer": form}
+            more = {"plain": {}, "coupled": {"decay": {"coupled": d(0.003, 0.3)}},
+                    "decoupled": {"decay": {"decoupled": d(0.003, 0.3)}},
+                    "global": {"clip": {"global_norm": d(0.1, 0.4)}},
+                    "penalty": {"penalty": {"l1": d(1e-4, 1e-2), "l2": d(1e-3, 1e-1)}},
+                    "schedule": {"rules": [{"match": "dense_1/*", "lr_factor": d(0.1, 3)}]}}[cell]
+            yield "nesterov", "numpy", o, exponential(40.0) if cell == "schedule" else PLAIN, more
 
 
 # ---- optimizers of no framework ----
@@ -182,6 +192,20 @@ def rmsprop_step(w: Array, g: Array, state: Options, o: Options, lr: float) -> A
     return w - (1.0 if inside else lr) * state["m"]
 
 
+def lookahead(w: Array, state: Options, o: Options, lr: float) -> Array:
+    """Where Nesterov's gradient is taken: after the step that momentum alone would make."""
+    if not o.get("lookahead"):
+        return w
+    return w + (1.0 if o["lr_in_buffer"] == "yes" else -lr) * o["beta"] * state.get("m", 0.0)
+
+
+def lookahead_step(w: Array, g: Array, state: Options, o: Options, lr: float) -> Array:
+    """Momentum's update, with the gradient from ahead."""
+    inside = o["lr_in_buffer"] == "yes"
+    state["m"] = o["beta"] * state.get("m", 0.0) + (-lr if inside else 1.0) * g
+    return w + (1.0 if inside else -lr) * state["m"]
+
+
 def numpy_clip(gradients: list[Array], clip: Options) -> list[Array]:
     """As Keras does."""
     if "value" in clip:
@@ -199,8 +223,9 @@ def numpy_clip(gradients: list[Array], clip: Options) -> list[Array]:
 def numpy_run(row: Row, weights: list[Array], x: Array, labels: Array) -> dict[str, Any]:
     """The tensors of one case: gradients by PyTorch, the update in NumPy."""
     name, _, o, (schedule, schedule_options), more = row
-    step = {"lars": lars_step, "rmsprop": rmsprop_step}[name]
+    step = {"lars": lars_step, "rmsprop": rmsprop_step, "nesterov": lookahead_step}[name]
     rates = schedules.torch_values(schedule, {**schedule_options, "lr": o["lr"]}, STEPS)["lr"]
+    decay, penalty = more.get("decay", {}), more.get("penalty", {})
     factor = [1.0] * len(weights)
     for rule in more.get("rules", []):
         layer = int(rule["match"][len("dense_")]) - 1
@@ -210,13 +235,19 @@ def numpy_run(row: Row, weights: list[Array], x: Array, labels: Array) -> dict[s
     tensors: dict[str, Any] = {}
     losses = []
     for t in range(STEPS):
-        parameters = [tensor(w, grad=True) for w in now]
+        points = [lookahead(w, s, o, rates[t] * f) for w, s, f in zip(now, states, factor)]
+        parameters = [tensor(w, grad=True) for w in points]
         loss = torch.nn.functional.cross_entropy(forward(parameters, tensor(x[t])),
                                                  torch.tensor(labels[t]))
         loss.backward()
         losses.append(float(loss.detach()))
-        gradients = numpy_clip([p.grad.numpy() for p in parameters], more.get("clip", {}))
-        now = [step(w, g, s, o, rates[t] * f)
+        gradients = [p.grad.numpy() for p in parameters]
+        for i in range(0, len(points), 2):
+            gradients[i] = gradients[i] + penalty.get("l1", 0.0) * np.sign(points[i])
+            gradients[i] = gradients[i] + penalty.get("l2", 0.0) * points[i]
+        gradients = numpy_clip(gradients, more.get("clip", {}))
+        gradients = [g + decay.get("coupled", 0.0) * w for g, w in zip(gradients, points)]
+        now = [step(w * (1 - rates[t] * f * decay.get("decoupled", 0.0)), g, s, o, rates[t] * f)
                for w, g, s, f in zip(now, gradients, states, factor)]
         if t == 0:
             tensors |= named([torch.tensor(w) for w in now], "_step1")
