@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every optimizer on three spirals and on Fashion-MNIST, drawn as one chart. Each has the rate that served it
-# best of a few on that problem; full-batch methods have a chart of their own (doc/reference.md).
+# Every optimizer for mini-batches on three spirals and on Fashion-MNIST, drawn as one chart, each at a rate
+# that serves it well there.
 #    run.sh [FOLDER]    default: runs/optimizers
 # SYNCLINE is the command, default: syncline; SYNCLINE_EXAMPLE_QUICK=1 takes few optimizers and few steps.
 set -eu
