@@ -40,7 +40,8 @@ static int make_file(syn_ctx *ctx, syn_data *data, const char *path) {
     syn_state *state;
     syn_plan *plan;
     CHECK(syn_net_create(&net, 1));
-    syn_tensor x = syn_dense(syn_input(net, SYN_SHAPE(2)), &(syn_dense_opts){ .units = 16 });
+    syn_tensor x = syn_dense(syn_input(net, SYN_SHAPE(2)), &(syn_dense_opts){
+        .units = 16, .init = syn_init_he_normal(NULL) });
     x = syn_dense(syn_relu(x), &(syn_dense_opts){ .units = 4 });
     CHECK(syn_state_create(&state, ctx, net));
     CHECK(syn_plan_create(&plan, state, &(syn_plan_opts){

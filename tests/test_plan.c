@@ -331,8 +331,36 @@ START_TEST(test_trace) {
 }
 END_TEST
 
+/* ---- warnings ---- */
+
+static void collect_warnings(syn_log_level level, const char *line, void *user) {
+    if (level == SYN_LOG_WARN) syn_text_add(user, "%s\n", line);
+}
+
+/* The first plan of a net warns of its poor pairings through the context's log; the second does not. */
+START_TEST(test_warning) {
+    syn_text t = { 0 };
+    syn_ctx *ctx;
+    world w;
+    ok(syn_ctx_create(&ctx, &(syn_ctx_opts){ .log = collect_warnings, .log_user = &t, .no_selftest = true }));
+    ok(syn_net_create(&w.net, 5));
+    syn_tensor x = syn_dense(syn_input(w.net, SYN_SHAPE(IN)), &(syn_dense_opts){ .units = CLASSES });
+    w.loss = syn_softmax_xent(syn_dropout(x, .5));
+    ok(syn_state_create(&w.state, ctx, w.net));
+    w.plan = new_plan(&w, (syn_plan_opts){ 0 });
+    ck_assert_str_eq(syn_text_str(&t), "warning: dropout_1: dropout on the output drops what is to be learnt; "
+                                       "take it out\n");
+    syn_plan *second = new_plan(&w, (syn_plan_opts){ 0 });
+    ck_assert_ptr_eq(strstr(syn_text_str(&t) + 1, "warning: "), NULL);
+    syn_plan_destroy(second);
+    close_world(&w);
+    syn_ctx_destroy(ctx);
+    syn_text_free(&t);
+}
+END_TEST
+
 int main(void) {
     const TTest *const test[] = { test_names, test_halves, test_against_host, test_plans_share_a_state,
-                                  test_registered, test_trace };
+                                  test_registered, test_trace, test_warning };
     return run_suite("plan", test, SYN_COUNT(test));
 }
