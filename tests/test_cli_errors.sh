@@ -68,6 +68,13 @@ refuses "schedule that ends" 1 "train: schedule: one_cycle: ends after 20 steps"
 refuses "schedule without steps" 1 "--set train.schedule: train: schedule: exponential: give s" train base.yaml --out none --set train.schedule=exponential
 check "refused runs leave no folder" test ! -e none
 
+# ---- full batches ----
+bad "a search over mini-batches" 's/adam: .*/lbfgs: { history: 5 } }/' "10:10: train: batch: lbfgs takes the whole training set in every step"
+bad "a batch of another word" 's/batch: 16/batch: al/' "10:10: train: batch expects a whole number, or all, got the text 'al'"
+bad "unequal parts" 's/batch: 16/batch: all\n  accumulate: 7/' "11:15: train: accumulate is 7, and 200 rows do not make as many equal parts; 5 or 8 parts"
+refuses "a search and clipping" 1 "clip: not with lbfgs" train base.yaml --out none --set train.optimizer=lbfgs \
+    --set train.batch=all --set 'train.clip={ norm: 1 }'
+
 # ---- things that break ----
 refuses "no room" 1 "the plan needs " train base.yaml --out none --set train.memory_limit=10000
 : >file

@@ -61,6 +61,10 @@ mkdir early
 cp whole/experiment.yaml early
 works "resume before the first checkpoint" train --resume early
 same "resume before the first checkpoint" whole/weights.safetensors early/weights.safetensors
+works "a search" train base.yaml --set train.optimizer=lbfgs --set train.batch=all --set train.epochs=6 --out search
+works "a search that stops" train base.yaml --set train.optimizer=lbfgs --set train.batch=all --set train.epochs=6 --set train.steps=2 --out search2
+works "a search that goes on" train --resume search2 --set train.steps=6
+same "resume of a search" search/weights.safetensors search2/weights.safetensors
 works "resume with more epochs" train --resume one --set train.epochs=4
 check "resume with more epochs" test "$(wc -l <one/history.jsonl)" -eq 4
 

@@ -166,7 +166,8 @@ static syn_status whole_batch(cli_experiment *e) {
         int64_t less = parts, more = parts;
         while (rows % less) less--;
         while (more < rows && rows % more) more++;
-        if (more > rows) more = rows;
+        if (more > rows) more = less - 1 > 0 ? less - 1 : 1; /* more parts than rows: another below */
+        while (rows % more) more--;
         return syn_fail_at(json_object_get(train, "accumulate"), SYN_E_ARGUMENT,
                            "train: accumulate is %lld, and %lld rows do not make as many equal parts; "
                            "%lld or %lld parts are possible",
@@ -180,9 +181,23 @@ static syn_status whole_batch(cli_experiment *e) {
     return SYN_OK;
 }
 
+/* Before a device is opened or a folder made; syn_fit would refuse it, too. */
+static syn_status check_search(const cli_experiment *e) {
+    const cli_train_opts *t = &e->train;
+    const json_t *train = json_object_get(e->root, "train"), *at = json_object_get(train, "batch");
+    int64_t rows = syn_data_rows(e->train_set), step = (int64_t)t->batch * t->accumulate;
+    if (!syn_optim_impl_of(t->optimizer.def)->search || step == rows || (t->accumulate == 1 && step > rows))
+        return SYN_OK;
+    return syn_fail_at(at ? at : json_object_get(train, "optimizer"), SYN_E_ARGUMENT,
+                       "train: batch: %s takes the whole training set in every step: there are %lld rows, and a "
+                       "step has %lld; give batch: all (with accumulate: k, in k equal parts)",
+                       t->optimizer.def->name, (long long)rows, (long long)step);
+}
+
 static syn_status finish_train(cli_experiment *e) {
     cli_train_opts *t = &e->train;
     if (t->batch == SYN_WORD) SYN_TRY(whole_batch(e));
+    SYN_TRY(check_search(e));
     if (t->epochs) return SYN_OK;
     t->epochs = 1;
     if (t->steps) {
