@@ -20,7 +20,7 @@ typedef uint ureal;
 
 // Vectors of SYN_VEC elements. Tensor memory is touched through LOAD/STORE (scalar) and
 // VLOAD/VSTORE (vector, element offset, any alignment) only, so storage may differ from `real`; VGET/VSET are
-// for a work-item's own arrays.
+// for a work-item's own arrays, VCONST for constants.
 #if SYN_VEC == 1
 typedef real realv;
 typedef uint uintv;
@@ -30,6 +30,7 @@ typedef ireal irealv;
 #define VSTORE(v, p, i) ((p)[i] = (v))
 #define VGET(p, i) ((p)[i])
 #define VSET(v, p, i) ((p)[i] = (v))
+#define VCONST(p, i) ((p)[i])
 #define TO_UINTV(v) ((uint)(v))
 #define TO_REALV(v) ((real)(v))
 #else
@@ -48,6 +49,7 @@ typedef realv __attribute__((aligned(sizeof(real)))) realv_packed;
 #define VSTORE(v, p, i) (*(__global realv_packed *)((p) + (i)) = (v))
 #define VGET(p, i) (*(__private const realv_packed *)((p) + (i)))
 #define VSET(v, p, i) (*(__private realv_packed *)((p) + (i)) = (v))
+#define VCONST(p, i) (*(__constant const realv_packed *)((p) + (i)))
 #define TO_UINTV(v) CAT(convert_uint, SYN_VEC)(v)
 #define TO_REALV(v) CAT(CAT(convert_, REAL_NAME), SYN_VEC)(v)
 #endif

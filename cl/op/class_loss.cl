@@ -9,7 +9,7 @@
 #if WEIGHTS
 __constant real FN(weight_of)[COLS] = { WEIGHT_LIST };
 #define WEIGHT(c) FN(weight_of)[c]
-#define WEIGHTV(c) VLOAD(FN(weight_of), c)
+#define WEIGHTV(c) VCONST(FN(weight_of), c)
 #else
 #define WEIGHT(c) ((real)1)
 #define WEIGHTV(c) ((realv)(1))
