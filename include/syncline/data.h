@@ -63,6 +63,7 @@ SYN_API int syn_data_targets(const syn_data *data);
 SYN_API bool syn_data_input(const syn_data *data, int k, syn_field_info *info);
 SYN_API bool syn_data_target(const syn_data *data, int k, syn_field_info *info);
 SYN_API bool syn_data_weights(const syn_data *data, syn_field_info *info);
+SYN_API int64_t syn_data_features(const syn_data *data); /* elements of a sample, of all inputs */
 /* Of the first input and the first target: */
 SYN_API syn_shape syn_data_x_shape(const syn_data *data); /* of one sample; rank >= 1 */
 SYN_API syn_shape syn_data_y_shape(const syn_data *data); /* rank 0: labels, or no targets */
@@ -80,9 +81,10 @@ SYN_API const char *syn_data_class_name(const syn_data *data, int target, int64_
 
 /* Checks the first target's labels against [0, classes): SYN_E_ARGUMENT names the first bad row. */
 SYN_API syn_status syn_data_check_labels(const syn_data *data, int64_t classes);
+SYN_API syn_status syn_data_check_target(const syn_data *data, int target, int64_t classes);
 
 /* Per-feature mean and 1/deviation over the set, in double, in row order; features of zero
- * deviation get 1. n = elements of a sample, of all inputs, one behind the other. */
+ * deviation get 1. syn_data_features of each: those of all inputs, one behind the other. */
 SYN_API syn_status syn_data_moments(const syn_data *data, double *mean, double *inv_dev);
 
 #ifdef __cplusplus

@@ -112,45 +112,86 @@ static void print_matrix(const syn_confusion *c) {
     }
 }
 
+/* What the target of loss k, of several, is called; "" for the only one. */
+static const char *loss_name(const evaluation *v, int k) {
+    return syn_plan_losses(v->s->plan) > 1 ? syn_plan_loss_name(v->s->plan, k, NULL) : "";
+}
+
+/* The target in the set that belongs to the loss. */
+static int target_of(const syn_data *set, const char *loss, int k) {
+    syn_field_info y;
+    for (int i = 0; syn_data_target(set, i, &y); i++)
+        if (y.name && !strcmp(y.name, loss)) return i;
+    return k;
+}
+
 static syn_status report(const evaluation *v, const syn_metrics *m, syn_data *set, const char *name,
-                         const int64_t *counts) {
+                         int k_loss, const int64_t *counts) {
+    const char *loss = loss_name(v, k_loss);
+    int target = target_of(set, loss, k_loss);
     const char **names = calloc((size_t)m->classes, sizeof *names);
-    char *title = syn_format("%s: what is confused, %s data", v->title, name);
-    if (!names || !title) {
+    char *title =
+        syn_format("%s: what is confused, %s%s%s data", v->title, loss, *loss ? ", " : "", name);
+    char *suffix = syn_format("%s%s", *loss ? "-" : "", loss);
+    if (!names || !title || !suffix) {
         free(names);
         free(title);
+        free(suffix);
         return syn_no_memory((size_t)m->classes * sizeof *names);
     }
     bool named = true;
-    for (int k = 0; k < m->classes; k++) named &= (names[k] = syn_data_class_name(set, 0, k)) != NULL;
+    for (int k = 0; k < m->classes; k++)
+        named &= (names[k] = syn_data_class_name(set, target, k)) != NULL;
     const syn_confusion c = {
         .count = counts, .classes = m->classes, .name = named ? names : NULL, .title = title
     };
     syn_status status = print_classes(&c, m);
     if (status == SYN_OK) {
         print_matrix(&c);
-        status = syn_confusion_write(&c, v->folder, "");
+        status = syn_confusion_write(&c, v->folder, suffix);
     }
     if (status == SYN_OK)
-        printf("\nconfusion  %s/confusion.svg, confusion.csv, classes.csv\n", v->folder);
+        printf("\nconfusion  %s/confusion%s.svg, confusion%s.csv, classes%s.csv\n", v->folder,
+               suffix, suffix, suffix);
     free(title);
+    free(suffix);
     free(names);
     return status;
 }
 
+/* Room for the confusion matrix of every loss that has classes. */
+static syn_status prepare(const evaluation *v, syn_evaluate_opts *opts, bool full) {
+    for (int k = 0; k < syn_plan_losses(v->s->plan); k++) {
+        int64_t classes = full ? syn_plan_loss_classes(v->s->plan, k) : 0;
+        opts[k] = (syn_evaluate_opts){ .top_k = v->top_k, .n = classes * classes };
+        if (!classes) continue;
+        opts[k].confusion = malloc((size_t)(classes * classes) * sizeof *opts[k].confusion);
+        if (!opts[k].confusion) return syn_no_memory((size_t)(classes * classes) * 8);
+    }
+    return SYN_OK;
+}
+
 static syn_status evaluate_set(const evaluation *v, syn_data *set, const char *name, bool full) {
-    syn_metrics m;
+    syn_metrics m, each[SYN_MAX_ENDS];
+    syn_evaluate_opts opts[SYN_MAX_ENDS] = { { 0 } };
+    int n = syn_plan_losses(v->s->plan);
     if (!set) return SYN_OK;
-    int64_t classes = full ? syn_plan_classes(v->s->plan) : 0;
-    int64_t *counts = classes ? malloc((size_t)(classes * classes) * sizeof *counts) : NULL;
-    if (classes && !counts) return syn_no_memory((size_t)(classes * classes) * sizeof *counts);
-    const syn_evaluate_opts opts = { .top_k = v->top_k,
-                                     .confusion = counts,
-                                     .n = classes * classes };
-    syn_status status = syn_evaluate_with(v->s->plan, set, &opts, &m);
-    if (status == SYN_OK) print_summary(&m, name, v->top_k);
-    if (status == SYN_OK && counts) status = report(v, &m, set, name, counts);
-    free(counts);
+    syn_status status = prepare(v, opts, full);
+    if (status == SYN_OK) status = syn_evaluate_losses(v->s->plan, set, opts, &m, each);
+    if (status == SYN_OK && n == 1) print_summary(&each[0], name, v->top_k);
+    if (status == SYN_OK && n > 1) {
+        char count[32];
+        printf("%-10s %s samples, loss %.5g\n", name,
+               cli_count_text(count, sizeof count, (double)m.rows), m.loss);
+    }
+    for (int k = 0; k < n && status == SYN_OK && n > 1; k++)
+        print_summary(&each[k], loss_name(v, k), v->top_k);
+    for (int k = 0; k < n && status == SYN_OK; k++) {
+        if (!opts[k].confusion) continue;
+        if (n > 1) printf("\n%s\n", loss_name(v, k));
+        status = report(v, &each[k], set, name, k, opts[k].confusion);
+    }
+    for (int k = 0; k < n; k++) free(opts[k].confusion);
     return status;
 }
 
@@ -165,6 +206,7 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call, i
     if (status == SYN_OK) status = cli_experiment_read(e, experiment, NULL, 0);
     if (status == SYN_OK) status = cli_experiment_data(e);
     if (status == SYN_OK) status = cli_experiment_net(e); /* checks the data against the model */
+    s->weighted = cli_experiment_weighted(e);
     if (status == SYN_OK)
         status = cli_session_load(s, weights, device, e->train.batch,
                                   e->train.dtype == 2 ? SYN_DOUBLE : SYN_FLOAT);

@@ -37,6 +37,9 @@ static const syn_option data_options[] = {
     OPT(cli_data_opts, target, TEXT,
         .doc = "csv: the target's column, or columns separated by "
                "commas; default: the last"),
+    OPT(cli_data_opts, weights, TEXT,
+        .doc = "csv: the column with a weight for each sample, by which its loss is multiplied; "
+               "default: none"),
     OPT(cli_data_opts, labels, FLAG, .doc = "csv: the target is a class number from 0"),
     OPT(cli_data_opts, standardise, FLAG,
         .doc = "subtract each feature's mean and divide by its "
@@ -45,13 +48,16 @@ static const syn_option data_options[] = {
 };
 const syn_def cli_data_def = DEF(
     "data", cli_data_opts, data_options,
-    "Where the samples come from. Also: train and test, files as [x, y] (csv: one file), relative "
-    "to the experiment file; validation, the rows cut from the end of the training data (a "
+    "Where the samples come from. Also: train and test, files as [x, y] or [x, y, weights of the "
+    "samples] (csv: one file), relative to the experiment file; of several inputs or targets as "
+    "{ x: { image: a.npy, age: b.npy }, y: { kind: c.npy, size: d.npy }, weights: e.npy }: the net's "
+    "inputs get those names, and so do the losses; validation, the rows cut from the end of the training data (a "
     "fraction below 1 is a share), or files of its own; and classes, a list of what the labels 0, 1 and "
     "so on are called, for the report of evaluate.");
 
 static const syn_option train_options[] = {
-    OPT(cli_train_opts, loss, INIT, .table = cli_losses, .doc = "the loss; must be given"),
+    OPT(cli_train_opts, loss, INIT, .table = cli_losses,
+        .doc = "the loss of the model's last layer; must be given, or losses"),
     OPT(cli_train_opts, optimizer, INIT, .table = syn_optims, .text_def = { "sgd", "sgd" },
         .doc = "the optimizer"),
     OPT(cli_train_opts, schedule, INIT, .table = syn_schedules,
@@ -89,7 +95,9 @@ static const syn_option train_options[] = {
 };
 const syn_def cli_train_def =
     DEF("train", cli_train_opts, train_options,
-        "How to train. Also: decay, penalty, clip and rules (help decay, ...), and checkpoint, when "
+        "How to train. Also: losses, a list of several, each like - mse: { from: LAYER, weight: 0.5, name: "
+        "TARGET }, whose weighted sum is trained (from: what it reads, the model's last layer unless "
+        "given; weight: 1; name: of its target, else they are taken in order); decay, penalty, clip and rules (help decay, ...), and checkpoint, when "
         "state.safetensors is written (help checkpoint).");
 
 static const syn_option checkpoint_options[] = {
@@ -104,7 +112,7 @@ const syn_def cli_checkpoint_def =
 
 static const char *const top_keys[] = { "data", "model", "train", NULL };
 static const char *const data_keys[] = { "train", "test", "validation", "classes", NULL };
-static const char *const train_keys[] = { "checkpoint", "decay", "penalty", "clip", "rules", NULL };
+static const char *const train_keys[] = { "checkpoint", "decay", "penalty", "clip", "rules", "losses", NULL };
 
 const syn_table *cli_losses(void) {
     static const syn_def *row[64];
@@ -216,7 +224,10 @@ static syn_status read_sections(cli_experiment *e) {
     SYN_TRY(syn_options_read(&cli_checkpoint_def, &e->checkpoint,
                              json_object_get(train, "checkpoint"), "train: checkpoint", NULL));
     SYN_TRY(cli_train_parts_read(&e->parts, train));
-    if (!e->train.loss.def) {
+    if (e->train.loss.def && json_object_get(train, "losses"))
+        return syn_fail_at_key(json_object_get(train, "losses"), SYN_E_ARGUMENT,
+                               "train: loss and losses are both given; losses lists all there are");
+    if (!e->train.loss.def && !json_object_get(train, "losses")) {
         syn_text names = { 0 };
         for (int i = 0; i < cli_losses()->n; i++)
             syn_text_add(&names, "%s%s", i ? ", " : "", cli_losses()->row[i]->name);

@@ -19,7 +19,7 @@ typedef struct cli_data_opts {
     syn_preset preset;
     const char *name;
     int format; /* 0: a named set */
-    const char *target;
+    const char *target, *weights;
     bool labels, standardise;
 } cli_data_opts;
 
@@ -97,6 +97,8 @@ typedef struct cli_experiment {
 syn_status cli_experiment_read(cli_experiment *e, const char *path, const char *const *set, int n);
 void cli_experiment_free(cli_experiment *e);
 
+/* Whether any of the sets has weights of the samples. */
+bool cli_experiment_weighted(const cli_experiment *e);
 /* Open and split the data, from which batch: all and a missing number of epochs follow; needs the file read. */
 syn_status cli_experiment_data(cli_experiment *e);
 /* Optimizer steps of an epoch; needs the data. */
@@ -130,6 +132,10 @@ bool cli_item(const json_t *item, const char **kind, json_t **options);
 syn_status cli_normalise_model(cli_experiment *e);
 /* The name a layer gets: given, or kind and running number in buf; NULL: no layer. */
 const char *cli_item_name(const json_t *model, size_t index, char *buf, size_t size);
+/* The losses, train.loss or train.losses, over the layers that `find` knows by name; and whether the data's
+ * targets are what they take. */
+typedef syn_status (*cli_find_fn)(void *user, const json_t *name, const char *where, syn_tensor *out);
+syn_status cli_experiment_losses(cli_experiment *e, cli_find_fn find, void *user);
 /* Apply "train.epochs=3". */
 syn_status cli_override(cli_experiment *e, const char *assignment);
 /* The text that stands as an error, again, with the place of `at` and "where: " in front. */

@@ -4,6 +4,7 @@
 #include "base/options_json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,36 +26,127 @@ char *cli_absolute(const cli_experiment *e, const char *path) {
     return syn_format("%s/%s/%s", here, e->folder, path);
 }
 
-/* The files under `key`: [x, y], or one for csv. */
-static syn_status open_files(cli_experiment *e, const char *key, json_t *v, syn_data **data) {
-    bool csv = e->data.format == CLI_CSV;
-    json_t *x = json_is_array(v) ? json_array_get(v, 0) : v, *y = json_array_get(v, 1);
-    size_t n = json_is_array(v) ? json_array_size(v) : 1;
-    if (n != (csv ? 1 : 2) || !json_is_string(x) || (!csv && !json_is_string(y))) {
-        char got[96];
-        return syn_fail_at(v, SYN_E_ARGUMENT, "data: %s expects %s, got %s", key,
-                           csv ? "a file name" : "[x, y], two file names",
+/* The fields of one kind: a file, or a map of names to files, into field. Written as resolved. */
+static syn_status read_fields(cli_experiment *e, const char *where, json_t *v,
+                              syn_data_field *field, int *n, json_t **resolved) {
+    char got[96];
+    const char *name;
+    json_t *file;
+    *n = 0;
+    *resolved = NULL;
+    if (json_is_string(v)) {
+        char *path = cli_absolute(e, json_string_value(v));
+        if (!path) return syn_no_memory(4096);
+        field[(*n)++] = (syn_data_field){ .path = syn_intern(path) };
+        *resolved = json_string(path);
+        free(path);
+        return SYN_OK;
+    }
+    if (!json_is_object(v) || !json_object_size(v))
+        return syn_fail_at(v, SYN_E_ARGUMENT,
+                           "data: %s expects a file name, or names and files, got %s", where,
                            syn_json_text(v, got, sizeof got));
+    if (json_object_size(v) > SYN_MAX_ENDS)
+        return syn_fail_at(v, SYN_E_ARGUMENT, "data: %s has %d files, allowed 1 to %d", where,
+                           (int)json_object_size(v), SYN_MAX_ENDS);
+    *resolved = json_object();
+    json_object_foreach(v, name, file) {
+        char *path = json_is_string(file) ? cli_absolute(e, json_string_value(file)) : NULL;
+        if (!path)
+            return syn_fail_at(file, SYN_E_ARGUMENT, "data: %s: %s expects a file name, got %s",
+                               where, name, syn_json_text(file, got, sizeof got));
+        field[(*n)++] = (syn_data_field){ .name = syn_intern(name), .path = syn_intern(path) };
+        json_object_set_new(*resolved, name, json_string(path));
+        free(path);
     }
-    char *x_path = cli_absolute(e, json_string_value(x));
-    char *y_path = csv ? NULL : cli_absolute(e, json_string_value(y));
-    syn_status status;
-    if (!x_path || (!csv && !y_path))
-        status = syn_no_memory(4096);
-    else if (csv)
-        status = syn_data_open_csv(data, x_path, e->data.target, e->data.labels);
-    else
-        status = syn_data_open(data, x_path, y_path);
-    if (status != SYN_OK) {
-        cli_fail_again(v, "data");
-    } else if (csv) {
-        resolve_key(e, key, json_string(x_path));
-    } else {
-        resolve_key(e, key, json_pack("[ss]", x_path, y_path));
+    return SYN_OK;
+}
+
+/* [x, y], [x, y, weights], or { x: ..., y: ..., weights: ... }: the three parts. */
+static syn_status parts_of(const char *key, json_t *v, json_t *part[3]) {
+    static const char *const name[] = { "x", "y", "weights" };
+    char got[96];
+    const char *given;
+    json_t *item;
+    size_t n = json_array_size(v);
+    for (int i = 0; i < 3; i++)
+        part[i] = json_is_object(v) ? json_object_get(v, name[i]) : json_array_get(v, (size_t)i);
+    json_object_foreach(v, given, item) {
+        if (strcmp(given, "x") && strcmp(given, "y") && strcmp(given, "weights"))
+            return syn_fail_at_key(item, SYN_E_ARGUMENT,
+                                   "data: %s: unknown key '%s'; there are: x, y, weights", key,
+                                   given);
     }
-    free(x_path);
-    free(y_path);
+    if (part[0] && part[1] && (json_is_object(v) || n == 2 || n == 3)) return SYN_OK;
+    return syn_fail_at(v, SYN_E_ARGUMENT,
+                       "data: %s expects [x, y], two file names, and weights as a third, or "
+                       "{ x: ..., y: ..., weights: ... }, got %s",
+                       key, syn_json_text(v, got, sizeof got));
+}
+
+static syn_status open_arrays(cli_experiment *e, const char *key, json_t *v, syn_data **data) {
+    static const char *const name[] = { "x", "y", "weights" };
+    json_t *part[3], *resolved[3] = { NULL };
+    syn_data_field field[3][SYN_MAX_ENDS];
+    int n[3] = { 0 };
+    SYN_TRY(parts_of(key, v, part));
+    syn_status status = SYN_OK;
+    for (int i = 0; i < 3 && status == SYN_OK; i++) {
+        char where[64];
+        snprintf(where, sizeof where, "%s: %s", key, name[i]);
+        if (!part[i]) continue;
+        if (i == 2 && !json_is_string(part[i]))
+            status = syn_fail_at(part[i], SYN_E_ARGUMENT, "data: %s expects a file name", where);
+        else
+            status = read_fields(e, where, part[i], field[i], &n[i], &resolved[i]);
+    }
+    if (status == SYN_OK && syn_data_from_fields(data, field[0], n[0], field[1], n[1],
+                                                 n[2] ? field[2] : NULL) != SYN_OK)
+        status = cli_fail_again(v, "data");
+    if (status == SYN_OK && json_is_array(v)) {
+        json_t *list = json_array();
+        for (int i = 0; i < 3; i++)
+            if (resolved[i]) json_array_append(list, resolved[i]);
+        resolve_key(e, key, list);
+    } else if (status == SYN_OK) {
+        json_t *map = json_object();
+        for (int i = 0; i < 3; i++)
+            if (resolved[i]) json_object_set(map, name[i], resolved[i]);
+        resolve_key(e, key, map);
+    }
+    for (int i = 0; i < 3; i++) json_decref(resolved[i]);
     return status;
+}
+
+static syn_status open_csv(cli_experiment *e, const char *key, json_t *v, syn_data **data) {
+    json_t *file = json_is_array(v) && json_array_size(v) == 1 ? json_array_get(v, 0) : v;
+    char got[96];
+    if (!json_is_string(file))
+        return syn_fail_at(v, SYN_E_ARGUMENT, "data: %s expects a file name, got %s", key,
+                           syn_json_text(v, got, sizeof got));
+    char *path = cli_absolute(e, json_string_value(file));
+    if (!path) return syn_no_memory(4096);
+    syn_status status =
+        syn_data_open_csv_weighted(data, path, e->data.target, e->data.labels, e->data.weights);
+    if (status != SYN_OK)
+        cli_fail_again(v, "data");
+    else
+        resolve_key(e, key, json_string(path));
+    free(path);
+    return status;
+}
+
+/* The files under `key`. */
+static syn_status open_files(cli_experiment *e, const char *key, json_t *v, syn_data **data) {
+    return e->data.format == CLI_CSV ? open_csv(e, key, v, data) : open_arrays(e, key, v, data);
+}
+
+bool cli_experiment_weighted(const cli_experiment *e) {
+    const syn_data *const set[] = { e->set, e->val_set, e->test_set };
+    syn_field_info weights;
+    for (size_t i = 0; i < SYN_COUNT(set); i++)
+        if (set[i] && syn_data_weights(set[i], &weights)) return true;
+    return false;
 }
 
 static syn_status open_format(cli_experiment *e) {
@@ -77,7 +169,7 @@ static syn_status open_named(cli_experiment *e) {
     if (!e->data.name)
         return syn_fail_at(data, SYN_E_ARGUMENT,
                            "data: give name, a known set, or format and train, your own files");
-    static const char *const own[] = { "train", "test", "target" };
+    static const char *const own[] = { "train", "test", "target", "weights" };
     for (size_t i = 0; i < SYN_COUNT(own); i++)
         if (data_key(e, own[i]))
             return syn_fail_at_key(data_key(e, own[i]), SYN_E_ARGUMENT,
@@ -117,14 +209,24 @@ static syn_status split(cli_experiment *e) {
     return syn_data_slice(&e->val_set, e->set, kept, rows - kept);
 }
 
+/* The same inputs as the training data. */
 static syn_status same_shape(const cli_experiment *e, syn_data *other, const char *name) {
-    syn_shape a = syn_data_x_shape(e->set), b = other ? syn_data_x_shape(other) : a;
-    if (syn_shape_equal(&a, &b)) return SYN_OK;
+    syn_field_info a, b;
     char at[64], bt[64];
-    syn_shape_print(&a, at, sizeof at);
-    syn_shape_print(&b, bt, sizeof bt);
-    return syn_fail_at(data_key(e, name), SYN_E_SHAPE,
-                       "data: a sample of %s has shape %s, one of train has %s", name, bt, at);
+    if (!other) return SYN_OK;
+    if (syn_data_inputs(other) != syn_data_inputs(e->set))
+        return syn_fail_at(data_key(e, name), SYN_E_SHAPE, "data: %s has %d inputs, train has %d",
+                           name, syn_data_inputs(other), syn_data_inputs(e->set));
+    for (int k = 0; syn_data_input(e->set, k, &a); k++) {
+        syn_data_input(other, k, &b);
+        if (a.name && b.name && strcmp(a.name, b.name)) continue; /* by name: the plan looks */
+        if (syn_shape_equal(&a.shape, &b.shape)) continue;
+        syn_shape_print(&a.shape, at, sizeof at);
+        syn_shape_print(&b.shape, bt, sizeof bt);
+        return syn_fail_at(data_key(e, name), SYN_E_SHAPE,
+                           "data: a sample of %s has shape %s, one of train has %s", name, bt, at);
+    }
+    return SYN_OK;
 }
 
 /* classes: [shirt, shoe, bag] */

@@ -194,6 +194,8 @@ static syn_status add_layer(builder *b, const syn_def *def, json_t *options, con
 /* The input layer is there by itself; an item for it may name it. */
 static syn_status name_input(builder *b, json_t *options, const json_t *at, const char *where) {
     syn_input_opts opts = { 0 };
+    if (syn_data_inputs(b->e->set) > 1)
+        return syn_fail_at(at, SYN_E_ARGUMENT, "%s: the data names the inputs", where);
     if (syn_net_layers(b->e->net) > 1)
         return syn_fail_at(at, SYN_E_ARGUMENT, "%s: the input layer comes first", where);
     SYN_TRY(syn_options_read(find_layer("input"), &opts, options, where, NULL));
@@ -266,39 +268,6 @@ static json_t *train_key(const cli_experiment *e, const char *key) {
     return json_object_get(json_object_get(e->root, "train"), key);
 }
 
-/* Whether a set's targets are what the loss takes: class numbers, or values of the output's shape.
- */
-static syn_status check_targets(const cli_experiment *e, const syn_data *set, const char *name) {
-    const json_t *data = json_object_get(e->root, "data"), *at = json_object_get(data, name);
-    const char *loss = e->train.loss.def->name;
-    syn_shape out, y;
-    if (!set) return SYN_OK;
-    if (!at) at = data;
-    SYN_TRY(syn_tensor_shape(e->output, &out));
-    y = syn_data_y_shape(set);
-    if (!syn_layer_row_of(e->train.loss.def)->labels) {
-        int64_t got = y.rank ? syn_shape_count(&y) : 1, want = syn_shape_count(&out);
-        if (got == want) return SYN_OK;
-        return syn_fail_at(
-            at, SYN_E_SHAPE,
-            "data: %s has %lld value%s of targets a sample, but %s compares %lld, as many "
-            "as the last layer gives",
-            name, (long long)got, got == 1 ? "" : "s", loss, (long long)want);
-    }
-    if (!syn_data_has_labels(set))
-        return syn_fail_at(
-            train_key(e, "loss"), SYN_E_ARGUMENT,
-            "train: loss %s wants class numbers, but the targets of %s are numbers of "
-            "type %s%s",
-            loss, name, syn_type_name(syn_data_y_type(set)),
-            e->data.format == CLI_CSV ? " (csv: say labels: yes)" : "");
-    if (syn_data_check_labels(set, out.dim[out.rank - 1]) == SYN_OK) return SYN_OK;
-    char *where = syn_format("data: %s", name);
-    cli_fail_again(at, where ? where : "data");
-    free(where);
-    return SYN_E_ARGUMENT;
-}
-
 /* Some schedules want steps, some end, and one monitors what may not be there. */
 syn_status cli_experiment_schedule(const cli_experiment *e, syn_schedule *schedule, syn_schedule_run *run,
                                    syn_optim_use *use) {
@@ -322,6 +291,24 @@ static syn_status check_schedule(const cli_experiment *e) {
     return cli_experiment_schedule(e, &schedule, &run, &use);
 }
 
+/* One for each input of the data, by its name; the first is what the first layer reads. */
+static syn_status add_inputs(builder *b) {
+    syn_field_info x;
+    syn_tensor first = { NULL, -1 };
+    for (int k = 0; syn_data_input(b->e->set, k, &x); k++) {
+        b->last = syn_input(b->e->net, x.shape);
+        if (x.name) b->last = syn_named(b->last, x.name);
+        if (k == 0) first = b->last;
+    }
+    b->last = first;
+    if (syn_net_status(b->e->net) == SYN_OK) return SYN_OK;
+    return cli_fail_again(json_object_get(b->e->root, "data"), "data");
+}
+
+static syn_status find(void *user, const json_t *name, const char *where, syn_tensor *out) {
+    return lookup(user, name, where, out);
+}
+
 syn_status cli_experiment_net(cli_experiment *e) {
     json_t *model = json_object_get(e->root, "model"), *item;
     builder b = { .e = e, .resolved = json_object_get(e->resolved, "model") };
@@ -333,20 +320,14 @@ syn_status cli_experiment_net(cli_experiment *e) {
                                                 : syn_json_text(model, got, sizeof got));
     SYN_TRY(syn_net_create(&e->net, (uint64_t)e->train.seed));
     syn_net_preset(e->net, e->top.preset);
-    b.last = syn_input(e->net, syn_data_x_shape(e->set));
-    syn_status status = syn_net_status(e->net);
+    syn_status status = add_inputs(&b);
     json_array_foreach(model, i, item) {
         b.insert = e->insert ? e->insert[i] : (cli_insert){ 0 };
         if (status == SYN_OK) status = add_item(&b, item);
     }
+    e->output = b.last;
+    if (status == SYN_OK) status = cli_experiment_losses(e, find, &b);
     free(b.item);
     SYN_TRY(status);
-    e->output = b.last;
-    e->loss = syn_layer(e->net, e->train.loss.def->name, &b.last, 1, e->train.loss.u.opts);
-    if (syn_net_status(e->net) != SYN_OK)
-        return cli_fail_again(train_key(e, "loss"), "train: loss");
-    SYN_TRY(check_targets(e, e->set, "train"));
-    SYN_TRY(check_targets(e, e->val_file, "validation"));
-    SYN_TRY(check_targets(e, e->test_set, "test"));
     return check_schedule(e);
 }

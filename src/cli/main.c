@@ -48,6 +48,7 @@ static const cli_flag compare_flags[] = {
 };
 static const cli_flag predict_flags[] = {
     CLI_DEVICE_FLAG,
+    { "output", "NAME", "what this loss reads, or this layer gives, alone; default: all outputs" },
     { "mc", "N", "Monte Carlo dropout: N passes with dropout acting, their mean and spread" },
     { "out", "FILE.npy", "where predictions go; default: predictions.npy in the run folder" },
     { NULL, NULL, NULL }
@@ -87,9 +88,10 @@ static const cli_command commands[] = {
       "Validation loss and accuracy where there are, else those of training. --gradients draws how large "
       "the gradients of the first to the last kernel are, for runs trained with train.gradients: yes.",
       compare_flags, cli_compare },
-    { "predict", "DIR INPUT.npy", 2, 2, "outputs of a trained run for the samples in a file",
+    { "predict", "DIR INPUT.npy", 2, 1 + SYN_MAX_ENDS, "outputs of a trained run for the samples in a file",
       "INPUT is .npy or IDX, its first axis samples of the shape the network was trained on. "
-      "Classifiers give probabilities.\n"
+      "Classifiers give probabilities. A network of several inputs takes a file for each, in order or as "
+      "NAME=FILE; one of several losses gives predictions-NAME.npy for each.\n"
       "With --mc the predictions are means over the passes. predictions-deviation.npy has their standard "
       "deviation; for probabilities also predictions-entropy.npy, the entropy of the mean, how uncertain the "
       "prediction is, and predictions-information.npy, the mutual information, which part of that more "

@@ -31,10 +31,25 @@ static void print_inputs(const syn_net *net, int i, const syn_layer_info *l) {
     }
 }
 
+static void print_losses(const syn_net *net) {
+    int layer[SYN_MAX_ENDS], last = syn_net_layers(net) - 1;
+    double weight[SYN_MAX_ENDS];
+    int n = syn_net_losses(net, last, layer, weight);
+    for (int k = 0; k < n; k++) {
+        const syn_net_layer *loss = &net->layer[layer[k]];
+        printf("loss: ");
+        if (net->layer[last].row->sum) printf("%g x ", weight[k]);
+        printf("%s of %s", loss->def->name, net->layer[loss->in[0]].name);
+        if (net->layer[last].row->sum) printf(" against %s", loss->name);
+        printf("\n");
+    }
+}
+
 static void print_layers(const syn_net *net) {
     int name_width = 5, kind_width = 4, shape_width = 12;
-    int n = syn_net_layers(net) - 1; /* the last is the loss */
-    syn_layer_info l, of;
+    int n = 0; /* losses come last */
+    while (n < syn_net_layers(net) && !net->layer[n].row->loss) n++;
+    syn_layer_info l;
     char a[32], shape[64];
     for (int i = 0; i < n; i++) {
         layer_info(net, i, &l);
@@ -58,9 +73,7 @@ static void print_layers(const syn_net *net) {
         print_inputs(net, i, &l);
         printf("\n");
     }
-    syn_net_layer_info(net, n, &l);
-    syn_net_layer_info(net, l.in[0], &of);
-    printf("loss: %s of %s\n", l.kind, of.name);
+    print_losses(net);
 }
 
 static void print_filled(const cli_experiment *e) {
@@ -85,9 +98,11 @@ static void print_bytes(const char *name, int64_t bytes) {
 
 static int64_t stored(const syn_data *d) {
     if (!d) return 0;
-    syn_shape x = syn_data_x_shape(d), y = syn_data_y_shape(d);
-    int64_t row = syn_shape_count(&x) * (int64_t)syn_type_size(syn_data_x_type(d));
-    row += (y.rank ? syn_shape_count(&y) : 1) * (int64_t)syn_type_size(syn_data_y_type(d));
+    syn_field_info f;
+    int64_t row = syn_data_weights(d, &f) ? (int64_t)syn_type_size(f.type) : 0;
+    for (int k = 0; syn_data_input(d, k, &f); k++) row += syn_shape_count(&f.shape) * (int64_t)syn_type_size(f.type);
+    for (int k = 0; syn_data_target(d, k, &f); k++)
+        row += (f.labels ? 1 : syn_shape_count(&f.shape)) * (int64_t)syn_type_size(f.type);
     return row * syn_data_rows(d);
 }
 

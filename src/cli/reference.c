@@ -96,7 +96,7 @@ static const cli_topic topics[] = {
     { "layers", "Items of the model list.", count_layers, layer_at },
     { "activations", "Element-wise functions: layers of their own, or a layer's activation.",
       syn_map_count, map_at },
-    { "losses", "train.loss. The loss reads the last layer of the model.", count_losses,
+    { "losses", "train.loss. The loss reads the last layer of the model; those of train.losses what they say.", count_losses,
       losses_at },
     { "optimizers", "train.optimizer. g is the gradient, w a weight, t the step from 1.",
       count_optimizers, optimizers_at },

@@ -1,5 +1,6 @@
 #include "cli/session.h"
 
+#include "layer/layer.h"
 #include "layer/pairing.h"
 
 #include <math.h>
@@ -35,8 +36,7 @@ syn_status cli_session_context(cli_session *s, const char *device) {
 }
 
 static syn_status standardise(syn_state *state, const syn_data *data) {
-    syn_shape shape = syn_data_x_shape(data);
-    int64_t n = syn_shape_count(&shape);
+    int64_t n = syn_data_features(data);
     double *moments = malloc(2 * sizeof *moments * (size_t)n);
     if (!moments) return syn_no_memory(2 * sizeof *moments * (size_t)n);
     syn_status status = syn_data_moments(data, moments, moments + n);
@@ -61,10 +61,7 @@ static void warn(const char *line, void *user) {
 static syn_status input_scale(const cli_experiment *e, syn_input_scale *scale) {
     *scale = e->data.standardise ? SYN_INPUT_STANDARD : SYN_INPUT_UNKNOWN;
     if (e->data.standardise || !syn_pairing_has_selu(e->net)) return SYN_OK;
-    syn_field_info input;
-    int64_t n = 0;
-    for (int k = 0; syn_data_input(e->train_set, k, &input); k++)
-        n += syn_shape_count(&input.shape);
+    int64_t n = syn_data_features(e->train_set);
     double *mean = malloc(2 * sizeof *mean * (size_t)n), *inv_dev = mean + n, squares = 0,
            variance = 0;
     if (!mean) return syn_no_memory(2 * sizeof *mean * (size_t)n);
@@ -112,6 +109,7 @@ syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *devi
     syn_plan_opts opts = { .loss = e->loss,
                            .optim = e->train.optimizer,
                            .schedule = e->train.schedule,
+                           .sample_weights = cli_experiment_weighted(e),
                            .batch = e->train.batch,
                            .dtype = e->train.dtype == 2 ? SYN_DOUBLE : SYN_FLOAT,
                            .preset = e->top.preset,
@@ -128,14 +126,28 @@ syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *devi
     return syn_plan_create(&s->plan, s->state, &opts);
 }
 
+/* What the loss of that name reads, or the layer of that name. */
+static syn_status find_output(const cli_session *s, syn_tensor *output) {
+    *output = syn_net_find(s->net, s->output);
+    if (output->net && s->net->layer[output->layer].row->loss) output->layer = s->net->layer[output->layer].in[0];
+    if (output->net && !s->net->layer[output->layer].row->loss) return SYN_OK;
+    syn_text names = { 0 };
+    for (int i = 0; i < s->net->n_layers; i++)
+        if (!s->net->layer[i].row->sum) syn_text_add(&names, "%s%s", names.len ? ", " : "", s->net->layer[i].name);
+    syn_fail(SYN_E_ARGUMENT, "--output: there is no loss or layer '%s'; there are: %s", s->output, syn_text_str(&names));
+    syn_text_free(&names);
+    return SYN_E_ARGUMENT;
+}
+
 syn_status cli_session_load(cli_session *s, const char *weights, const char *device, int batch,
                             syn_dtype dtype) {
     SYN_TRY(cli_session_context(s, device));
     SYN_TRY(syn_load_model(&s->net, &s->state, s->ctx, weights));
-    syn_plan_opts opts = { .batch = batch, .dtype = dtype };
+    syn_plan_opts opts = { .batch = batch, .dtype = dtype, .sample_weights = s->weighted };
     for (int i = 0; i < syn_net_layers(s->net); i++)
         if (s->net->layer[i].row->loss) opts.loss = (syn_tensor){ s->net, i };
-    if (!opts.loss.net) opts.output = (syn_tensor){ s->net, syn_net_layers(s->net) - 1 };
+    if (s->output) SYN_TRY(find_output(s, &opts.output));
+    else if (!opts.loss.net) opts.output = (syn_tensor){ s->net, syn_net_layers(s->net) - 1 };
     return syn_plan_create(&s->plan, s->state, &opts);
 }
 

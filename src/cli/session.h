@@ -12,6 +12,8 @@ typedef struct cli_session {
     syn_plan *plan;
     syn_net *net; /* of a weights file; NULL: the experiment's */
     syn_device_info device;
+    bool weighted;      /* before loading: the data have weights of the samples */
+    const char *output; /* before loading: the loss or layer whose output alone is wanted; NULL: all */
     cli_progress *progress; /* log lines clear its bar first */
 } cli_session;
 

@@ -87,6 +87,11 @@ static bool on_epoch(const syn_report *r, void *user) {
                             .val_accuracy = r->val_accuracy,
                             .lr = r->lr,
                             .seconds = r->seconds };
+    for (int k = 0; k < t->history.losses; k++) {
+        const double v[SYN_HISTORY_EACH] = { r->each[k].loss, r->each[k].accuracy, r->each[k].val_loss,
+                                             r->each[k].val_accuracy };
+        memcpy(row.each[k], v, sizeof v);
+    }
     if (t->e.train.gradients && cli_gradients_add(&t->gradients, t->s.plan, t->folder, r->epoch) != SYN_OK)
         return fail(t, SYN_E_IO);
     syn_status status = syn_history_add(&t->history, &row);
@@ -107,8 +112,7 @@ static void print_row(const char *name, const char *fmt, ...) {
 static void print_head(trainer *t) {
     const cli_experiment *e = &t->e;
     char a[32], b[32], c[32], shape[64];
-    syn_shape x = syn_data_x_shape(e->set);
-    syn_shape_print(&x, shape, sizeof shape);
+    syn_field_info x;
     syn_text parts = { 0 };
     syn_text_add(&parts, "%s training",
                  cli_count_text(a, sizeof a, (double)syn_data_rows(e->train_set)));
@@ -118,7 +122,13 @@ static void print_head(trainer *t) {
     if (e->test_set)
         syn_text_add(&parts, ", %s test",
                      cli_count_text(a, sizeof a, (double)syn_data_rows(e->test_set)));
-    print_row("data", "%s samples of %s", syn_text_str(&parts), shape);
+    syn_text_add(&parts, " samples of ");
+    for (int k = 0; syn_data_input(e->set, k, &x); k++) {
+        syn_shape_print(&x.shape, shape, sizeof shape);
+        syn_text_add(&parts, "%s%s%s%s", k ? ", " : "", x.name ? x.name : "", x.name ? " " : "", shape);
+    }
+    if (cli_experiment_weighted(e)) syn_text_add(&parts, ", weighted");
+    print_row("data", "%s", syn_text_str(&parts));
     syn_text_free(&parts);
     print_row("model", "%s parameters in %d tensors",
               cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)),
@@ -252,6 +262,8 @@ static syn_status fit(trainer *t) {
                             : cli_gradients_start(&t->gradients, &t->s, &t->e, t->folder));
     char *state = cli_run_path(t->folder, CLI_STATE);
     if (!state) return syn_no_memory(4096);
+    t->history.losses = syn_plan_losses(t->s.plan) > 1 ? syn_plan_losses(t->s.plan) : 0;
+    for (int k = 0; k < t->history.losses; k++) t->history.loss[k] = syn_plan_loss_name(t->s.plan, k, NULL);
     syn_fit_opts opts = { .epochs = t->e.train.epochs,
                           .max_steps = t->e.train.steps,
                           .val = t->e.val_set,

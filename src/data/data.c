@@ -269,11 +269,21 @@ const char *syn_data_class_name(const syn_data *data, int target, int64_t label)
     return label >= 0 && label < f->n_class_names ? f->class_name[label] : NULL;
 }
 
+int64_t syn_data_features(const syn_data *data) {
+    int64_t n = 0;
+    for (int k = 0; k < data->n_x; k++) n += syn_shape_count(&data->x[k].shape);
+    return n;
+}
+
 syn_status syn_data_check_labels(const syn_data *data, int64_t classes) {
-    if (!data || !data->y[0].labels)
+    return syn_data_check_target(data, 0, classes);
+}
+
+syn_status syn_data_check_target(const syn_data *data, int target, int64_t classes) {
+    if (!data || target < 0 || target >= data->n_y || !data->y[target].labels)
         return syn_fail(SYN_E_ARGUMENT, "the set has no labels: y must be whole class numbers, one "
                                         "per row");
-    const int32_t *y = data->y[0].data;
+    const int32_t *y = data->y[target].data;
     for (int64_t i = 0; i < data->rows; i++)
         if (y[i] < 0 || y[i] >= classes)
             return syn_fail(

@@ -28,6 +28,9 @@ static double *cell(const syn_history_row *row, size_t i) {
     return (double *)((char *)row + columns[i].offset);
 }
 
+/* The numbers of each loss, in a row's order. */
+static const char *const each_name[SYN_HISTORY_EACH] = { "loss", "accuracy", "val_loss", "val_accuracy" };
+
 syn_status syn_history_add(syn_history *h, const syn_history_row *row) {
     if (!syn_grow(&h->row, &h->cap, h->n + 1, sizeof *h->row))
         return syn_no_memory((size_t)h->cap * 2 * sizeof *h->row);
@@ -37,12 +40,15 @@ syn_status syn_history_add(syn_history *h, const syn_history_row *row) {
 
 void syn_history_free(syn_history *h) {
     free(h->row);
-    *h = (syn_history){ 0 };
+    h->row = NULL;
+    h->n = h->cap = 0;
 }
 
 static void add_csv(syn_text *t, const syn_history *h) {
     syn_text_add(t, "epoch,step");
     for (size_t k = 0; k < SYN_COUNT(columns); k++) syn_text_add(t, ",%s", columns[k].name);
+    for (int l = 0; l < h->losses; l++)
+        for (int k = 0; k < SYN_HISTORY_EACH; k++) syn_text_add(t, ",%s_%s", each_name[k], h->loss[l]);
     syn_text_add(t, "\n");
     for (int i = 0; i < h->n; i++) {
         const syn_history_row *r = &h->row[i];
@@ -52,6 +58,12 @@ static void add_csv(syn_text *t, const syn_history *h) {
                 syn_text_add(t, ",");
             else
                 syn_text_add(t, ",%.9g", *cell(r, k));
+        for (int l = 0; l < h->losses; l++)
+            for (int k = 0; k < SYN_HISTORY_EACH; k++)
+                if (isnan(r->each[l][k]))
+                    syn_text_add(t, ",");
+                else
+                    syn_text_add(t, ",%.9g", r->each[l][k]);
         syn_text_add(t, "\n");
     }
 }
@@ -66,6 +78,12 @@ static void add_jsonl(syn_text *t, const syn_history *h) {
                 syn_text_add(t, ", \"%s\": %.9g", columns[k].name, *cell(r, k));
             else
                 syn_text_add(t, ", \"%s\": null", columns[k].name);
+        for (int l = 0; l < h->losses; l++)
+            for (int k = 0; k < SYN_HISTORY_EACH; k++)
+                if (isfinite(r->each[l][k]))
+                    syn_text_add(t, ", \"%s_%s\": %.9g", each_name[k], h->loss[l], r->each[l][k]);
+                else
+                    syn_text_add(t, ", \"%s_%s\": null", each_name[k], h->loss[l]);
         syn_text_add(t, "}\n");
     }
 }
@@ -107,6 +125,16 @@ syn_status syn_history_write(const syn_history *h, const char *folder, const cha
     return status;
 }
 
+static void read_each(const syn_history *h, const json_t *json, syn_history_row *row) {
+    for (int l = 0; l < h->losses; l++)
+        for (int k = 0; k < SYN_HISTORY_EACH; k++) {
+            char *name = syn_format("%s_%s", each_name[k], h->loss[l]);
+            const json_t *v = name ? json_object_get(json, name) : NULL;
+            row->each[l][k] = json_is_number(v) ? json_number_value(v) : NAN;
+            free(name);
+        }
+}
+
 static syn_status read_row(const char *path, int line, const json_t *json, syn_history_row *row) {
     const json_t *epoch = json_object_get(json, "epoch"), *step = json_object_get(json, "step");
     if (!json_is_integer(epoch) || !json_is_integer(step) || json_integer_value(epoch) < 0 ||
@@ -139,6 +167,7 @@ static syn_status read_lines(syn_history *h, const char *path, char *text, int e
                             error.text);
         syn_history_row row = { 0 };
         syn_status status = read_row(path, line, json, &row);
+        read_each(h, json, &row);
         json_decref(json);
         if (status == SYN_OK && row.epoch <= epochs) status = syn_history_add(h, &row);
         SYN_TRY(status);

@@ -4,16 +4,21 @@
 
 #include "base/base.h"
 
+enum { SYN_HISTORY_EACH = 4 };
+
 typedef struct syn_history_row {
     int epoch;
     int64_t step;
     double loss, accuracy, val_loss, val_accuracy; /* NAN where there is none */
     double lr, seconds;
+    double each[SYN_MAX_ENDS][SYN_HISTORY_EACH]; /* of several losses: loss, accuracy, val_loss, val_accuracy */
 } syn_history_row;
 
 typedef struct syn_history {
     syn_history_row *row;
     int n, cap;
+    int losses; /* columns of each: loss_NAME and so on; 0: the run has one loss */
+    const char *loss[SYN_MAX_ENDS]; /* their names, which must outlive the history */
 } syn_history;
 
 syn_status syn_history_add(syn_history *h, const syn_history_row *row);
