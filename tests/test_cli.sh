@@ -76,6 +76,28 @@ check "no device: package" grep -q "pocl-opencl-icd" err
 check "no device: no folder" test ! -e none
 refuses "device by name" 1 "nosuchdevice" train base.yaml --device nosuchdevice --out none
 
+# ---- tune: a table of its own, so in a cache folder of its own ----
+kept=${XDG_CACHE_HOME:-}
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+works tune tune base.yaml --seconds 1
+says tune "16 x 16 x 16"
+says tune "choices"
+refuses "tune: no time" 2 "--seconds is 'soon'" tune --seconds soon
+check "tune: a table" sh -c 'test -s cache/syncline/gemm-*'
+works "train under a table" train base.yaml --out tuned --set train.epochs=1
+check "run folder has its choices" grep -q '"provider"' tuned/gemm.json
+for table in cache/syncline/gemm-*; do echo '{ "form": 1' >"$table"; done
+"$syncline" plan base.yaml >out 2>err
+check "a corrupt table: exit 0" test $? -eq 0
+check "a corrupt table: a word" grep -q "^syncline: the tuning table .* is ignored: it is no table" err
+echo '{}' >tuned/gemm.json
+"$syncline" train --resume tuned --set train.epochs=2 >out 2>err
+check "corrupt choices of a run: exit 0" test $? -eq 0
+check "corrupt choices of a run: a word" grep -q "gemm.json is ignored: it is no table" err
+XDG_CACHE_HOME=$kept
+[ -n "$kept" ] || unset XDG_CACHE_HOME
+
 # ---- train, evaluate, predict ----
 works train train base.yaml --out one
 says train "epoch 1/3  loss "
@@ -83,7 +105,7 @@ says train "val_accuracy"
 says train "test       accuracy "
 says train "one/curves.svg"
 for file in experiment.yaml weights.safetensors state.safetensors history.csv history.jsonl \
-    curves.svg summary.json; do
+    curves.svg gemm.json summary.json; do
     check "run folder has $file" test -s one/$file
 done
 cat >inspect.py <<'END'

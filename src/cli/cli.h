@@ -64,6 +64,7 @@ int cli_parse(cli_call *call, int argc, char **argv);
 int cli_devices(const cli_call *call);
 int cli_plan(const cli_call *call);
 int cli_profile(const cli_call *call);
+int cli_tune(const cli_call *call);
 int cli_train(const cli_call *call);
 int cli_schedule(const cli_call *call);
 int cli_compare(const cli_call *call);

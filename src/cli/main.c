@@ -17,6 +17,10 @@ static const cli_flag profile_flags[] = { CLI_DEVICE_FLAG,
                                           { "seconds", "S", "about how long it measures; default: 4" },
                                           { "trace", "FILE.json", "a timeline of three steps, too" },
                                           { NULL, NULL, NULL } };
+static const cli_flag tune_flags[] = { CLI_DEVICE_FLAG,
+                                       CLI_SET_FLAG,
+                                       { "seconds", "S", "about how long it measures; default: 60" },
+                                       { NULL, NULL, NULL } };
 static const cli_flag train_flags[] = {
     CLI_DEVICE_FLAG,
     { "out", "DIR", "the run folder; default: runs/NAME, or runs/NAME-2 and so on" },
@@ -71,12 +75,17 @@ static const cli_command commands[] = {
       "measured in the same run; caches may beat the copy. Wall time is that of steps nothing was recorded of.\n"
       "--trace writes a timeline of host and device in the Chrome trace format.",
       profile_flags, cli_profile },
+    { "tune", "[FILE]", 0, 1, "measure this device's matrix products and keep the fastest ones' choices",
+      "For the shapes of an experiment's training step, or without FILE for usual ones. A result is checked before it "
+      "may win, and a winner has to win again. The choices lie in the user's cache folder, by device and version; a run "
+      "folder keeps those that its run used, and resuming takes them from there.",
+      tune_flags, cli_tune },
     { "schedule", "FILE", 1, 1, "show an experiment's learning rate and momentum over the run",
       "Prints some of the values and draws all of them as schedule.svg. Trains nothing.", schedule_flags,
       cli_schedule },
     { "train", "[FILE]", 0, 1, "train the network an experiment file describes",
       "The run folder gets experiment.yaml (every option written out), weights.safetensors, "
-      "state.safetensors (for --resume), history.csv, history.jsonl, curves.svg and summary.json.\n"
+      "state.safetensors (for --resume), history.csv, history.jsonl, curves.svg, gemm.json (the choices of kernels) and summary.json.\n"
       "Ctrl-C saves the state and stops; a second one stops at once.",
       train_flags, cli_train },
     { "evaluate", "DIR", 1, 1, "loss, metrics and what is confused, of a trained run on its data",

@@ -115,7 +115,8 @@ syn_status cli_run_check(const char *folder, const char *file, bool for_writing)
 /* "state.safetensors.123-0.tmp": what syn_file_replace writes before it renames. */
 static bool is_leftover(const char *name) {
     static const char *const files[] = { CLI_EXPERIMENT, CLI_WEIGHTS,   CLI_STATE,      CLI_SUMMARY,
-                                         CLI_CURVES,     CLI_GRADIENTS, "history.csv", "history.jsonl" };
+                                         CLI_CURVES,     CLI_CHOICES,   CLI_GRADIENTS,  "history.csv",
+                                         "history.jsonl" };
     for (size_t i = 0; i < SYN_COUNT(files); i++) {
         size_t n = strlen(files[i]);
         if (strncmp(name, files[i], n) || name[n] != '.') continue;

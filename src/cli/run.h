@@ -9,6 +9,7 @@
 #define CLI_AVERAGE "weights-ema.safetensors" /* their moving average, where train.ema asks for it */
 #define CLI_STATE "state.safetensors"
 #define CLI_SUMMARY "summary.json"
+#define CLI_CHOICES "gemm.json" /* GEMM kernels by shape: resuming takes the same */
 #define CLI_CURVES "curves.svg"
 #define CLI_GRADIENTS "gradients.csv" /* where train.gradients asks for it */
 #define CLI_PREDICTIONS "predictions.npy"

@@ -4,6 +4,7 @@
 #include "cli/session.h"
 
 #include "io/history.h"
+#include "device/tuning.h"
 #include "io/safetensors.h"
 #include "layer/layer.h"
 
@@ -156,6 +157,30 @@ static syn_status write_experiment(trainer *t) {
     return status;
 }
 
+/* Which kernels the run takes for its products: a device may be tuned anew before it is resumed. */
+static syn_status write_choices(trainer *t) {
+    char *path = cli_run_path(t->folder, CLI_CHOICES), *text = syn_tuning_json(t->s.ctx, true);
+    syn_status status = path && text ? syn_file_replace(path, text, strlen(text)) : syn_no_memory(4096);
+    free(path);
+    free(text);
+    return status;
+}
+
+static syn_status read_choices(trainer *t) {
+    char *path = cli_run_path(t->folder, CLI_CHOICES), *text = NULL;
+    size_t size;
+    if (!path) return syn_no_memory(4096);
+    if (!cli_run_has(t->folder, CLI_CHOICES) || syn_file_read(path, &text, &size) != SYN_OK ||
+        syn_tuning_read(t->s.ctx, text) != SYN_OK) {
+        cli_progress_clear(&t->progress);
+        fprintf(stderr, "syncline: %s is ignored: %s; the run may not go on to the same bytes\n", path,
+                text ? syn_error_text() : "it cannot be read");
+    }
+    free(text);
+    free(path);
+    return SYN_OK;
+}
+
 static syn_status save_as(trainer *t, const char *file) {
     char *path = cli_run_path(t->folder, file);
     syn_status status = path ? syn_save(t->s.state, path) : syn_no_memory(4096);
@@ -252,7 +277,10 @@ static syn_status prepare(trainer *t, const cli_call *call) {
     if (!resume) SYN_TRY(cli_run_create(&t->folder, cli_get(call, "out"), t->e.top.name, &t->made));
     t->s.progress = &t->progress;
     cli_progress_wait(&t->progress, "opening the device, making the plan");
-    SYN_TRY(cli_session_train(&t->s, &t->e, cli_get(call, "device")));
+    SYN_TRY(cli_session_context(&t->s, cli_get(call, "device")));
+    if (t->resuming) SYN_TRY(read_choices(t));
+    SYN_TRY(cli_session_train(&t->s, &t->e, NULL));
+    SYN_TRY(write_choices(t));
     return write_experiment(t);
 }
 
@@ -296,6 +324,7 @@ static syn_status finish(trainer *t) {
     SYN_TRY(finish_average(t));
     SYN_TRY(syn_history_write(&t->history, t->folder, t->e.top.name));
     SYN_TRY(write_summary(t));
+    SYN_TRY(write_choices(t)); /* those of the last batch, too */
     const syn_metrics *m = t->e.test_set ? &t->test : &t->val;
     const char *name = t->e.test_set ? "test" : "validation";
     if (t->e.test_set || t->e.val_set) {

@@ -135,6 +135,8 @@ static syn_status finish_context(syn_ctx *c, const syn_ctx_opts *o) {
     c->no_selftest = o->no_selftest;
     c->transfer = clCreateCommandQueue(c->context, c->device, 0, &error);
     SYN_CL(c, "clCreateCommandQueue", error);
+    SYN_TRY(syn_tuning_open(c));
+    syn_tuning_load(c);
     return SYN_OK;
 }
 
@@ -234,6 +236,7 @@ void syn_ctx_retain(syn_ctx *ctx) { atomic_fetch_add(&ctx->refs, 1); }
 void syn_ctx_destroy(syn_ctx *ctx) {
     if (!ctx || atomic_fetch_sub(&ctx->refs, 1) > 1) return;
     if (ctx->used_clblast) syn_clblast_forget();
+    syn_tuning_close(ctx);
     if (ctx->queue) clReleaseCommandQueue(ctx->queue);
     if (ctx->transfer) clReleaseCommandQueue(ctx->transfer);
     if (ctx->context) clReleaseContext(ctx->context);

@@ -20,6 +20,8 @@ void syn_ctx_log(const syn_ctx *ctx, syn_log_level level, const char *fmt, ...) 
 bool syn_ctx_claim_selftest(syn_ctx *ctx);
 /* "NAME|DRIVER|PROFILE": what verdicts and tuning are kept under. */
 const char *syn_ctx_key(const syn_ctx *ctx);
+/* A file of this device and version in the user's cache folder, which is made (malloc'd); NULL: there is none. */
+char *syn_ctx_cache_file(const syn_ctx *ctx, const char *what);
 /* A provider of GEMM the self-test found wrong on this device is not chosen any more. */
 void syn_ctx_ban_gemm(syn_ctx *ctx, const char *provider);
 bool syn_ctx_gemm_banned(const syn_ctx *ctx, const char *provider);

@@ -1,5 +1,6 @@
 /* The table of GEMM providers and the choice among them. */
 #include "device/private.h"
+#include "device/tuning.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,14 @@ bool syn_ctx_gemm_banned(const syn_ctx *ctx, const char *name) {
     return false;
 }
 
+static syn_status chosen(const syn_ctx *ctx, const syn_gemm *g, int provider, syn_gemm_choice *choice) {
+    choice->provider = providers[provider].name;
+    const syn_tuned t = { .m = g->m, .n = g->n, .k = g->k, .ta = g->ta, .tb = g->tb, .dtype = g->dtype,
+                          .provider = choice->provider, .variant = choice->plan.variant };
+    syn_tuning_note(ctx, &t);
+    return SYN_OK;
+}
+
 syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn_arg b, syn_arg c,
                            syn_gemm_choice *choice) {
     const char *forced = getenv("SYNCLINE_GEMM");
@@ -42,15 +51,20 @@ syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn
         known = strcmp(forced, providers[i].name) == 0;
     if (!known)
         return syn_fail(SYN_E_ARGUMENT, "SYNCLINE_GEMM is '%s', allowed: cpu, clblast, gpu", forced);
+    syn_tuned tuned;
+    const bool found = !(forced && *forced) && syn_tuning_find(ctx, g, &tuned) && !syn_ctx_gemm_banned(ctx, tuned.provider);
+    for (size_t i = 0; found && i < SYN_COUNT(providers); i++) {
+        syn_gemm with = *g;
+        with.variant = &tuned.variant;
+        if (strcmp(providers[i].name, tuned.provider) == 0 && syn_gemm_plan_with(ctx, (int)i, &with, a, b, c, &choice->plan))
+            return chosen(ctx, g, (int)i, choice);
+    }
     for (int rank = 1; rank <= (int)SYN_COUNT(providers); rank++)
         for (size_t i = 0; i < SYN_COUNT(providers); i++) {
             bool take = forced && *forced ? rank == 1 && strcmp(forced, providers[i].name) == 0
                                           : providers[i].rank[ctx->profile.cpu] == rank &&
                                                 !syn_ctx_gemm_banned(ctx, providers[i].name);
-            if (take && syn_gemm_plan_with(ctx, (int)i, g, a, b, c, &choice->plan)) {
-                choice->provider = providers[i].name;
-                return SYN_OK;
-            }
+            if (take && syn_gemm_plan_with(ctx, (int)i, g, a, b, c, &choice->plan)) return chosen(ctx, g, (int)i, choice);
         }
     return syn_fail(SYN_E_DEVICE, "no GEMM provider takes %d x %d x %d%s%s in %s on %s", g->m, g->n,
                     g->k, g->ta ? " ta" : "", g->tb ? " tb" : "",

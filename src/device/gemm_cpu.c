@@ -182,6 +182,7 @@ static bool add_epilogue(const syn_epilogue *e, syn_call *c) {
 
 static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
     bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH));
+    if (s->variant && s->tb && !s->ta) swap = s->variant->swap;
     *g = (product){ .rows = s->m, .lanes = s->n, .depth = s->k, .accumulate = s->accumulate };
     g->size = s->dtype == SYN_DOUBLE ? 8 : 4;
     g->vec = s->dtype == SYN_DOUBLE ? p->vec_double : p->vec_float;
@@ -204,6 +205,19 @@ static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
         g->rows_vary = batch_rows;
         g->depth_vary = s->ta;
     }
+}
+
+/* A measured choice in place of our own, where it is possible. */
+static void vary(product *g, const syn_gemm_variant *v) {
+    int64_t parts = v->chunk ? syn_ceil_div(g->depth, v->chunk) : 1;
+    if (v->rows < 1 || v->rows > 16 || v->vectors < 1 || v->vectors > 8 || v->rows * v->vectors > 32 ||
+        (v->chunk && (v->chunk < 16 || parts < 2 || (int64_t)g->rows * g->lanes * g->size * parts > SPLIT_BYTES)))
+        return;
+    g->mr = v->rows;
+    g->nv = v->vectors;
+    g->packed = g->turn_y || v->packed;
+    g->x_packed = g->packed && !g->turn_y && g->x_step > 1;
+    g->chunk = v->chunk;
 }
 
 static const char *name_of(const product *g) {
@@ -232,6 +246,9 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
     *out = (syn_gemm_plan){ 0 };
     set_product(s, p, &g);
     choose(&g);
+    if (s->variant) vary(&g, s->variant);
+    out->variant = (syn_gemm_variant){ .rows = g.mr, .vectors = g.nv, .packed = g.packed, .swap = g.trans,
+                                       .chunk = g.chunk };
     syn_arg x = g.trans ? b : a, y = g.trans ? a : b;
     if (g.x_packed) x = pack(&g, p, true, x, out);
     if (g.packed) y = pack(&g, p, false, y, out);

@@ -25,15 +25,19 @@ static int64_t tiles_of(const syn_gemm *g, int tile) {
     return syn_ceil_div(g->m, tile) * syn_ceil_div(g->n, tile);
 }
 
+/* Bytes of local memory that a tile takes. */
+static int64_t local_bytes(const syn_gemm *g, int tile) {
+    return 2LL * DEPTH_STEP * (tile + 1) * (g->dtype == SYN_DOUBLE ? 8 : 4);
+}
+
 /* False: not even one work-item's tile fits into local memory. */
 static bool choose(const syn_gemm *g, const syn_profile *p, tiling *t) {
-    int size = g->dtype == SYN_DOUBLE ? 8 : 4;
     t->side = 16;
     while (t->side > 1 && t->side * t->side > p->max_group) t->side /= 2;
     t->reg = g->dtype == SYN_DOUBLE ? 4 : 8; /* 64 accumulators are too many as doubles */
     while (t->reg > 2 && tiles_of(g, t->side * t->reg) < MANY_TILES) t->reg /= 2;
     /* Half of local memory at most, so that two groups share a multiprocessor. */
-    while (2LL * DEPTH_STEP * (t->side * t->reg + 1) * size > p->local_bytes / 2) {
+    while (local_bytes(g, t->side * t->reg) > p->local_bytes / 2) {
         if (t->reg > 2) t->reg /= 2;
         else if (t->side > 1) t->side /= 2;
         else return false;
@@ -48,6 +52,15 @@ static bool choose(const syn_gemm *g, const syn_profile *p, tiling *t) {
         if (t->chunk >= g->k) t->chunk = 0;
     }
     return true;
+}
+
+/* A measured choice in place of our own, where it is possible. */
+static void vary(const syn_gemm *g, const syn_profile *p, const syn_gemm_variant *v, tiling *t) {
+    if ((v->rows != 2 && v->rows != 4 && v->rows != 8) || local_bytes(g, t->side * v->rows) > p->local_bytes ||
+        (v->chunk && (v->chunk % DEPTH_STEP || v->chunk >= g->k)))
+        return;
+    t->reg = v->rows;
+    t->chunk = v->chunk;
 }
 
 static void add_local(const syn_gemm *g, const tiling *t, syn_arg a, syn_arg b, syn_arg c,
@@ -108,6 +121,8 @@ bool syn_gemm_gpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_a
     tiling t;
     *out = (syn_gemm_plan){ 0 };
     if (!choose(g, p, &t)) return false;
+    if (g->variant) vary(g, p, g->variant, &t);
+    out->variant = (syn_gemm_variant){ .rows = t.reg, .chunk = t.chunk };
     c.writes = true;
     if (t.chunk) {
         int vec = g->dtype == SYN_DOUBLE ? p->vec_double : p->vec_float;

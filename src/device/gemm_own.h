@@ -6,11 +6,24 @@
 #include "base/launch.h"
 #include "base/profile.h"
 
+/* How a kernel computes a product, where a provider leaves the choice to measurement. */
+typedef struct syn_gemm_variant {
+    int rows, vectors; /* of a tile: rows x whole vectors (cpu); rows x rows elements a work-item (gpu) */
+    bool packed;       /* the side read as vectors is packed first (cpu; where it is transposed it always is) */
+    bool swap;         /* computes C' = B' A' (cpu, B transposed) */
+    int chunk;         /* depth of a part, 0: not split */
+} syn_gemm_variant;
+static inline bool syn_gemm_variant_same(const syn_gemm_variant *a, const syn_gemm_variant *b) {
+    return a->rows == b->rows && a->vectors == b->vectors && a->packed == b->packed && a->swap == b->swap &&
+           a->chunk == b->chunk;
+}
+
 typedef struct syn_gemm {
     int m, n, k;
     bool ta, tb;
     bool accumulate; /* C += instead of C = */
     syn_dtype dtype;
+    const syn_gemm_variant *variant; /* NULL: the provider's own choice. One that is not possible is left out, too */
     const syn_epilogue *epilogue; /* NULL: none; a provider may leave it out, see syn_gemm_plan.epilogue */
     /* n, k (and m when `m_fixed`) never vary between batch sizes: kernels may bake them in */
 } syn_gemm;
@@ -24,6 +37,7 @@ typedef struct syn_gemm_plan {
     int n_calls;
     int64_t scratch;
     bool epilogue;      /* the last call runs g.epilogue */
+    syn_gemm_variant variant; /* what was chosen; of zeros where there is no choice */
     const char *kernel; /* name printed by `syncline plan`: "tile 8x32 k512" */
 } syn_gemm_plan;
 

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 typedef struct syn_record syn_record;
+typedef struct syn_tuning syn_tuning;
 
 struct syn_ctx {
     cl_context context;
@@ -27,6 +28,7 @@ struct syn_ctx {
     atomic_llong bytes, peak;
     _Atomic(const char *) banned[4];
     syn_record *record; /* NULL: launches leave no times */
+    syn_tuning *tuning;
     atomic_int refs; /* buffers and programs keep it alive */
 };
 void syn_ctx_retain(syn_ctx *ctx);
@@ -34,6 +36,12 @@ void syn_ctx_retain(syn_ctx *ctx);
 syn_status syn_record_launch(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global,
                              const size_t *local, cl_int *error);
 syn_status syn_record_mark(syn_ctx *ctx, bool behind);
+/* tuning.c */
+syn_status syn_tuning_open(syn_ctx *ctx);
+void syn_tuning_load(syn_ctx *ctx);
+void syn_tuning_close(syn_ctx *ctx);
+struct syn_tuned;
+void syn_tuning_note(const syn_ctx *ctx, const struct syn_tuned *t);
 /* CLBlast keeps programs by raw context pointer, which a later context may get again. */
 void syn_clblast_forget(void);
 

@@ -102,6 +102,7 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
             return status;
         }
         syn_item *item = &c->list->item[c->list->n_items - 1];
+        item->gemm = g;
         item->provider = choice.provider;
         item->variant = choice.plan.kernel;
         if (i + 1 == choice.plan.n_calls) item->map = map;

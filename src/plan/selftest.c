@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct report {
     void (*line)(const char *text, bool ok, void *user);
@@ -108,26 +107,6 @@ syn_status syn_selftest(syn_ctx *ctx, void (*line)(const char *text, bool ok, vo
 
 /* ---- the short one, remembered ---- */
 
-/* $XDG_CACHE_HOME/syncline/selftest-HASH, or under ~/.cache; NULL: nowhere to remember. */
-static char *verdict_path(const syn_ctx *ctx) {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (!(cache && *cache) && !(home && *home)) return NULL;
-    char *folder = cache && *cache ? syn_strdup(cache) : syn_format("%s/.cache", home);
-    if (!folder) return NULL;
-    mkdir(folder, 0755);
-    char *own = syn_format("%s/syncline", folder);
-    free(folder);
-    if (!own) return NULL;
-    mkdir(own, 0755);
-    uint64_t h = 14695981039346656037u; /* FNV-1a of version and device */
-    char *key = syn_format("%s|%s", SYN_VERSION, syn_ctx_key(ctx));
-    for (const char *c = key; c && *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211u;
-    char *path = syn_format("%s/selftest-%016llx", own, (unsigned long long)h);
-    free(key);
-    free(own);
-    return path;
-}
-
 static bool remembered(syn_ctx *ctx, const char *path) {
     char *text = NULL;
     size_t size;
@@ -147,7 +126,7 @@ static bool remembered(syn_ctx *ctx, const char *path) {
 
 syn_status syn_selftest_once(syn_ctx *ctx) {
     if (!syn_ctx_claim_selftest(ctx) || getenv("SYNCLINE_NO_SELFTEST")) return SYN_OK;
-    char *path = verdict_path(ctx);
+    char *path = syn_ctx_cache_file(ctx, "selftest");
     if (remembered(ctx, path)) {
         free(path);
         return SYN_OK;
