@@ -31,9 +31,10 @@ static const syn_gemm product = { .m = 19, .n = 48, .k = 160, .dtype = SYN_FLOAT
 START_TEST(test_set) {
     bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
     const syn_gemm_variant v = { .rows = cpu ? 6 : 2, .vectors = cpu ? 1 : 0, .chunk = 64 };
+    /* the last is wider than the product: its loads would reach behind B */
     const syn_gemm_variant odd[] = { { .rows = 99, .vectors = 1 },
                                      { .rows = 3, .vectors = 99 },
-                                     { .rows = 4, .vectors = 2, .chunk = 100000 } };
+                                     { .rows = 4, .vectors = 2, .chunk = 100000 }, { .rows = 3, .vectors = 8 } };
     syn_tuned t = choice(&product, v);
     ok(syn_tuning_set(test_ctx(), &t));
     const syn_gemm_variant got = chosen(test_ctx(), &product);

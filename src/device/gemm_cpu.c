@@ -210,7 +210,9 @@ static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
 /* A measured choice in place of our own, where it is possible. */
 static void vary(product *g, const syn_gemm_variant *v) {
     int64_t parts = v->chunk ? syn_ceil_div(g->depth, v->chunk) : 1;
+    /* A tile wider than the product would read behind it. */
     if (v->rows < 1 || v->rows > 16 || v->vectors < 1 || v->vectors > 8 || v->rows * v->vectors > 32 ||
+        v->vectors > syn_ceil_div(g->lanes, g->vec) ||
         (v->chunk && (v->chunk < 16 || parts < 2 || (int64_t)g->rows * g->lanes * g->size * parts > SPLIT_BYTES)))
         return;
     g->mr = v->rows;

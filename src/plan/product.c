@@ -17,6 +17,12 @@ void syn_product_close(syn_product *p) {
     *p = (syn_product){ 0 };
 }
 
+void syn_product_move(syn_product *to, syn_product *from) {
+    *to = *from;
+    to->list.graph = &to->graph; /* a list points at its graph */
+    *from = (syn_product){ 0 };
+}
+
 static int provider_number(const char *name) {
     for (int i = 0; i < syn_gemm_providers(); i++)
         if (strcmp(syn_gemm_provider(i), name) == 0) return i;

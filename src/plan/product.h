@@ -22,6 +22,7 @@ typedef struct syn_product {
  * whatever the outcome. */
 syn_status syn_product_open(syn_product *p, syn_ctx *ctx, const syn_gemm *g,
                             const syn_tuned *choice, bool *taken);
+void syn_product_move(syn_product *to, syn_product *from); /* to is closed */
 void syn_product_close(syn_product *p);
 syn_status syn_product_read(syn_product *p, double *c); /* runs it */
 /* As many runs as take a millisecond or more; *seconds of one. */

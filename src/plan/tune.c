@@ -154,7 +154,7 @@ static syn_status challenge(race *x, const syn_tuned *candidate, double margin) 
     if (right) status = duel(x, &p, TURNS, &ratio);
     if (status == SYN_OK && right && ratio < margin) {
         syn_product_close(&x->best);
-        x->best = p;
+        syn_product_move(&x->best, &p);
         return SYN_OK;
     }
     syn_product_close(&p);
