@@ -105,6 +105,7 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
         item->gemm = g;
         item->provider = choice.provider;
         item->variant = choice.plan.kernel;
+        item->chosen = choice.plan.variant;
         if (i + 1 == choice.plan.n_calls) item->map = map;
         if (i) item->place = -2 - first; /* "as item `first`": syn_list_place resolves it */
     }

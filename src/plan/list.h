@@ -18,6 +18,7 @@ typedef struct syn_item {
     syn_gemm gemm;
     const char *provider; /* of a GEMM, else NULL */
     const char *variant;
+    syn_gemm_variant chosen; /* of a GEMM's own kernels */
     int map;          /* node that is its epilogue, 0: none */
     int instance;
     syn_kernel *kernel;

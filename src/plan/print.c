@@ -29,10 +29,11 @@ void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t 
     const char *entry = item->call.entry ? item->call.entry : "library";
     if (item->provider && strncmp(entry, "gemm_", 5) == 0) entry += 5;
     const char *variant = item->variant ? item->variant : "";
-    if (item->provider && item->map)
-        snprintf(what, size, "gemm %s: %s (%s + map of %d)", item->provider, variant, entry, g->node[item->map].prog->n_ins);
-    else if (item->provider)
-        snprintf(what, size, "gemm %s: %s (%s)", item->provider, variant, entry);
+    char tile[32] = "", map[32] = "";
+    if (item->chosen.vectors) snprintf(tile, sizeof tile, " %dx%d", item->chosen.rows, item->chosen.vectors);
+    if (item->map) snprintf(map, sizeof map, " + map of %d", g->node[item->map].prog->n_ins);
+    if (item->provider)
+        snprintf(what, size, "gemm %s%s: %s (%s%s)", item->provider, tile, variant, entry, map);
     else if (prog)
         snprintf(what, size, "%s of %d", entry, prog->n_ins);
     else
