@@ -110,6 +110,7 @@ static int channels(bench *b, int64_t n) {
 typedef struct op_row {
     const char *name;
     int positions; /* a sample is positions x (COLS / positions) */
+    int again;     /* how often more the inputs must be read: statistics over the batch come first */
     int (*build)(bench *b);
 } op_row;
 
@@ -141,12 +142,28 @@ static int instance(bench *b) {
     int gamma = channels(b, 32), beta = channels(b, 32);
     return syn_column_norm(&b->g, b->x, gamma, beta, 1, 1e-5);
 }
-static const op_row norms[] = { { "batch_norm", 1, batch },
-                                { "layer_norm", 1, layer },
-                                { "rms_norm", 1, rms },
-                                { "group_norm 32 x 32", 1, group },
-                                { "group_norm 8 x 4, 32 positions", 32, narrow },
-                                { "instance_norm, 32 positions", 32, instance } };
+static int softmax(bench *b) { return syn_softmax_node(&b->g, b->x); }
+static int log_softmax(bench *b) { return syn_log_softmax_node(&b->g, b->x); }
+static int masked(bench *b, const char *name) {
+    const double attr[SYN_MAX_ATTRS] = { .1 };
+    return syn_map_apply(&b->g, syn_fn_find(name), &b->x, 1, attr, 7);
+}
+static int dropout(bench *b) { return masked(b, "mask"); }
+static int alpha_dropout(bench *b) { return masked(b, "mask_alpha"); }
+static int gaussian_dropout(bench *b) { return masked(b, "mask_gaussian"); }
+static const op_row ops[] = {
+    { "batch_norm", 1, 1, batch },
+    { "layer_norm", 1, 0, layer },
+    { "rms_norm", 1, 0, rms },
+    { "group_norm 32 x 32", 1, 0, group },
+    { "group_norm 8 x 4, 32 positions", 32, 0, narrow },
+    { "instance_norm, 32 positions", 32, 0, instance },
+    { "softmax", 1, 0, softmax },
+    { "log_softmax", 1, 0, log_softmax },
+    { "dropout", 1, 0, dropout },
+    { "alpha_dropout", 1, 0, alpha_dropout },
+    { "gaussian_dropout", 1, 0, gaussian_dropout },
+};
 
 static void close_op(bench *b) {
     (void)syn_ctx_finish(b->ctx);
@@ -257,7 +274,7 @@ static syn_status run_streams(bench *b, int reads, int times, double *seconds) {
     return SYN_OK;
 }
 
-static syn_status measure(bench *b, const options *o, const char *name, bool backward) {
+static syn_status measure(bench *b, const options *o, const char *name, int again, bool backward) {
     int first = 0, n = 0, whole;
     double bytes, once, op[TURNS], stream[TURNS];
     for (int i = 0; i < b->l.n_items; i++) {
@@ -266,6 +283,9 @@ static syn_status measure(bench *b, const options *o, const char *name, bool bac
     }
     if (!n) return SYN_OK; /* the derivative is 1 */
     tensors(b, first, n, &whole, &bytes);
+    again *= backward ? 2 : 1;
+    whole += again;
+    bytes += again * 4.0 * COLS * b->l.rows;
     int reads = whole > 1 ? whole - 1 : 1;
     if (reads > MOST_READ) reads = MOST_READ;
     SYN_TRY(run_items(b, first, n, 2, &once));
@@ -292,7 +312,7 @@ static syn_status run_op(bench *b, const options *o, const op_row *row, const sy
     const char *name = map ? map->name : row->name;
     if (o->only && !strstr(name, o->only)) return SYN_OK;
     syn_status status = open_op(b, row, map, rows);
-    for (int back = 0; back < 2 && status == SYN_OK; back++) status = measure(b, o, name, back);
+    for (int back = 0; back < 2 && status == SYN_OK; back++) status = measure(b, o, name, row ? row->again : 0, back);
     close_op(b);
     return status;
 }
@@ -305,8 +325,8 @@ static syn_status run(bench *b, const options *o) {
     for (size_t i = 0; i < SYN_COUNT(sizes); i++) {
         int rows = o->rows ? o->rows : sizes[i];
         syn_status status = open_streams(b, (int64_t)rows * COLS);
-        for (size_t k = 0; k < SYN_COUNT(norms) && status == SYN_OK; k++)
-            status = run_op(b, o, &norms[k], NULL, rows);
+        for (size_t k = 0; k < SYN_COUNT(ops) && status == SYN_OK; k++)
+            status = run_op(b, o, &ops[k], NULL, rows);
         for (int m = 0; m < syn_map_count() && status == SYN_OK; m++)
             status = run_op(b, o, NULL, syn_map_at(m), rows);
         close_streams(b);

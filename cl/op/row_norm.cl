@@ -6,6 +6,9 @@
 #define FULL (GROUP / SYN_VEC * SYN_VEC)
 #define LOADV(p, c, pad) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, GROUP - FULL, pad))
 
+// Many short groups in a row: sums over the lanes of SYN_VEC groups are taken together.
+#define MANY (SYN_VEC > 1 && SPAN == 1 && GROUP % SYN_VEC == 0 && GROUP <= 4 * SYN_VEC && GROUPS % SYN_VEC == 0)
+
 #if SYN_CPU
 static void FN(store)(realv v, __global real *p, const int c) {
     if (c < FULL) VSTORE(v, p, c);
@@ -34,6 +37,16 @@ static real FN(sum)(__global const real *x, const real m, const int square) {
 }
 #endif
 
+#if SYN_CPU && MANY
+// Lane g of the result: the sum over the lanes of v[g].
+static realv FN(lane_sums)(realv *v) {
+    for (int n = SYN_VEC / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            v[i] = (realv)(v[2 * i].even + v[2 * i].odd, v[2 * i + 1].even + v[2 * i + 1].odd);
+    return v[0];
+}
+#endif
+
 #if FORWARD
 KERNEL(row_norm)(__global const real *x,
 #if GAMMA
@@ -49,6 +62,45 @@ KERNEL(row_norm)(__global const real *x,
                  __global real *rstd, const int samples) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
+#if MANY
+    for (int k = first * GROUPS; k < last * GROUPS; k += SYN_VEC) {
+        const int at = k * GROUP, col = k % GROUPS * GROUP;
+        realv sums[SYN_VEC];
+        real m[SYN_VEC], r[SYN_VEC];
+#if RMS
+        for (int g = 0; g < SYN_VEC; g++) m[g] = 0;
+#else
+        for (int g = 0; g < SYN_VEC; g++) {
+            sums[g] = VLOAD(x, at + g * GROUP);
+            for (int c = SYN_VEC; c < GROUP; c += SYN_VEC) sums[g] += VLOAD(x, at + g * GROUP + c);
+        }
+        const realv means = FN(lane_sums)(sums) * (1 / (real)GROUP);
+        VSTORE(means, mean, k);
+        VSET(means, m, 0);
+#endif
+        for (int g = 0; g < SYN_VEC; g++) {
+            sums[g] = 0;
+            for (int c = 0; c < GROUP; c += SYN_VEC) {
+                const realv d = VLOAD(x, at + g * GROUP + c) - m[g];
+                sums[g] += d * d;
+            }
+        }
+        const realv rs = 1 / sqrt(FN(lane_sums)(sums) * (1 / (real)GROUP) + (real)EPS);
+        VSTORE(rs, rstd, k);
+        VSET(rs, r, 0);
+        for (int g = 0; g < SYN_VEC; g++)
+            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
+                realv v = (VLOAD(x, at + c) - m[g]) * r[g];
+#if GAMMA
+                v *= VLOAD(gamma, col + c);
+#endif
+#if BETA
+                v += VLOAD(beta, col + c);
+#endif
+                VSTORE(v, y, at + c);
+            }
+    }
+#else
     for (int k = first * GROUPS; k < last * GROUPS; k++) {
         const int at = k / GROUPS * SPAN * COLS + k % GROUPS * GROUP;
 #if RMS
@@ -71,6 +123,7 @@ KERNEL(row_norm)(__global const real *x,
                 FN(store)(v, y + at + s * COLS, c);
             }
     }
+#endif
 #else
     // A work-group of LANES items for each group.
     __local real sums[LANES];
@@ -135,6 +188,58 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
     dbeta += get_global_id(0) * COLS;
     for (int c = 0; c < COLS; c++) STORE(0, dbeta, c);
 #endif
+#if MANY
+    for (int k = first * GROUPS; k < last * GROUPS; k += SYN_VEC) {
+        const int at = k * GROUP, col = k % GROUPS * GROUP;
+        const realv rs = VLOAD(rstd, k);
+        real m[SYN_VEC], r[SYN_VEC], a[SYN_VEC], b[SYN_VEC];
+        VSET(rs, r, 0);
+#if RMS
+        for (int g = 0; g < SYN_VEC; g++) m[g] = 0;
+#else
+        VSET(VLOAD(mean, k), m, 0);
+#endif
+#if DX
+        realv sums[SYN_VEC], products[SYN_VEC];
+        for (int g = 0; g < SYN_VEC; g++) {
+            sums[g] = products[g] = 0;
+            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
+                realv e = VLOAD(dy, at + c);
+#if GAMMA
+                e *= VLOAD(gamma, col + c);
+#endif
+                sums[g] += e;
+                products[g] += e * (VLOAD(x, at + c) - m[g]);
+            }
+        }
+        VSET(RMS ? (realv)(0) : FN(lane_sums)(sums) * (1 / (real)GROUP), a, 0);
+        VSET(FN(lane_sums)(products) * (rs * rs * (1 / (real)GROUP)), b, 0);
+#endif
+        for (int g = 0; g < SYN_VEC; g++)
+            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
+                const realv d = VLOAD(x, at + c) - m[g], e = VLOAD(dy, at + c);
+#if DGAMMA
+                const realv sum_x = VLOAD(dgamma, col + c) + e * d * r[g];
+#endif
+#if DBETA
+                const realv sum = VLOAD(dbeta, col + c) + e;
+#endif
+#if DX
+                realv v = e;
+#if GAMMA
+                v *= VLOAD(gamma, col + c);
+#endif
+                VSTORE((v - a[g] - d * b[g]) * r[g], dx, at + c);
+#endif
+#if DGAMMA
+                VSTORE(sum_x, dgamma, col + c);
+#endif
+#if DBETA
+                VSTORE(sum, dbeta, col + c);
+#endif
+            }
+    }
+#else
     for (int k = first * GROUPS; k < last * GROUPS; k++) {
         const int at = k / GROUPS * SPAN * COLS + k % GROUPS * GROUP, col = k % GROUPS * GROUP;
         const real r = LOAD(rstd, k);
@@ -197,6 +302,7 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
 #endif
             }
     }
+#endif
 #else
     __local real sums[LANES];
     const int k = (int)get_group_id(0), lane = (int)get_local_id(0);
@@ -276,5 +382,6 @@ KERNEL(row_norm_params)(__global const real *x, __global const real *dy,
 #endif
 #endif
 #undef GROUPS
+#undef MANY
 #undef FULL
 #undef LOADV
