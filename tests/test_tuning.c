@@ -133,7 +133,7 @@ static double *step(const char *table, int64_t *n, char **used) {
 /* Another choice sums in another order; a recorded one gives the same bytes again. */
 START_TEST(test_recorded) {
     int64_t n;
-    char *plain_table, *tuned_table, *again_table, *table;
+    char *plain_table, *tuned_table, *again_table[2], *table;
     const syn_gemm forward = { .m = 16, .n = 4, .k = 300, .dtype = SYN_FLOAT };
     bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
     const syn_tuned t =
@@ -143,8 +143,8 @@ START_TEST(test_recorded) {
     ok(syn_tuning_set(test_ctx(), &t));
     table = syn_tuning_json(test_ctx(), false);
     double *tuned = step(table, &n, &tuned_table);
-    double *again = step(tuned_table, &n, &again_table);
-    double *plain_again = step(plain_table, &n, &again_table);
+    double *again = step(tuned_table, &n, &again_table[0]);
+    double *plain_again = step(plain_table, &n, &again_table[1]);
     ck_assert(memcmp(tuned, again, (size_t)n * sizeof *tuned) == 0);
     ck_assert(memcmp(plain, plain_again, (size_t)n * sizeof *tuned) == 0);
     ck_assert_msg(memcmp(plain, tuned, (size_t)n * sizeof *tuned) != 0,
@@ -152,9 +152,10 @@ START_TEST(test_recorded) {
     CLOSE(tuned, plain, n, 1e-6, "tuned against not");
     double *all[] = { plain, tuned, again, plain_again };
     for (size_t i = 0; i < SYN_COUNT(all); i++) free(all[i]);
+    ck_assert_str_eq(plain_table, again_table[1]);
+    for (int i = 0; i < 2; i++) free(again_table[i]);
     free(plain_table);
     free(tuned_table);
-    free(again_table);
     free(table);
 }
 END_TEST
