@@ -224,7 +224,18 @@ void walk_layers(net_visit visit, void *user) {
 
 /* ---- losses: every flag and choice, over a dense layer ---- */
 
+/* A sum of one, which takes the one target that batches have here; tests/test_inputs.c has several. */
+static void visit_sum(net_visit visit, void *user) {
+    net_case c;
+    begin(&c, SYN_SHAPE(3));
+    const syn_tensor loss = syn_mse(dense(syn_input(c.net, c.x), 7));
+    c.loss = syn_loss_sum(&loss, (double[]){ .7 }, 1);
+    snprintf(c.name, sizeof c.name, "loss loss_sum");
+    end(&c, visit, user);
+}
+
 void walk_losses(net_visit visit, void *user) {
+    visit_sum(visit, user);
     for (int i = 0; i < syn_layers()->n; i++) {
         const syn_def *def = syn_layers()->row[i];
         if (!syn_layer_row_of(def)->loss || syn_layer_row_of(def)->sum) continue;
