@@ -255,17 +255,17 @@ static void check_text(const char *name, const char *want) {
 
 START_TEST(test_history) {
     syn_history h = { 0 }, back = { 0 };
-    ok(syn_history_add(&h, &(syn_history_row){ 1, 430, 0.5, 0.8, 1.0 / 3, 0.75, 1e-3, 2.5, { { 0 } } }));
-    ok(syn_history_add(&h, &(syn_history_row){ 2, 860, INFINITY, NAN, NAN, NAN, 1e-3, 5, { { 0 } } }));
+    ok(syn_history_add(&h, &(syn_history_row){ 1, 430, 0.5, 0.8, 1.0 / 3, 0.75, 1e-3, 2.5, 0.125, 3, { { 0 } } }));
+    ok(syn_history_add(&h, &(syn_history_row){ 2, 860, INFINITY, NAN, NAN, NAN, 1e-3, 5, 0, NAN, { { 0 } } }));
     ok(syn_history_write(&h, folder, "run"));
-    check_text("history.csv", "epoch,step,loss,accuracy,val_loss,val_accuracy,lr,seconds\n"
-                              "1,430,0.5,0.8,0.333333333,0.75,0.001,2.5\n2,860,inf,,,,0.001,5\n");
+    check_text("history.csv", "epoch,step,loss,accuracy,val_loss,val_accuracy,lr,seconds,penalty,grad_norm\n"
+                              "1,430,0.5,0.8,0.333333333,0.75,0.001,2.5,0.125,3\n2,860,inf,,,,0.001,5,0,\n");
     check_text(
         "history.jsonl",
         "{\"epoch\": 1, \"step\": 430, \"loss\": 0.5, \"accuracy\": 0.8, \"val_loss\": "
-        "0.333333333, \"val_accuracy\": 0.75, \"lr\": 0.001, \"seconds\": 2.5}\n"
+        "0.333333333, \"val_accuracy\": 0.75, \"lr\": 0.001, \"seconds\": 2.5, \"penalty\": 0.125, \"grad_norm\": 3}\n"
         "{\"epoch\": 2, \"step\": 860, \"loss\": null, \"accuracy\": null, \"val_loss\": null, "
-        "\"val_accuracy\": null, \"lr\": 0.001, \"seconds\": 5}\n");
+        "\"val_accuracy\": null, \"lr\": 0.001, \"seconds\": 5, \"penalty\": 0, \"grad_norm\": null}\n");
     ok(syn_history_read(&back, folder, 2));
     ck_assert_int_eq(back.n, 2);
     ck_assert_int_eq(back.row[0].step, 430);
@@ -311,7 +311,7 @@ START_TEST(test_curves) {
             for (int i = 0; i < rows[k]; i++) {
                 double v = 1.0 / (i + 1),
                        w = a < SYN_COUNT(odd) ? odd[a] : odd[(size_t)i % SYN_COUNT(odd)];
-                ok(syn_history_add(&h, &(syn_history_row){ i + 1, i, v, w, w, v, 0, 0, { { 0 } } }));
+                ok(syn_history_add(&h, &(syn_history_row){ i + 1, i, v, w, w, v, 0, 0, 0, NAN, { { 0 } } }));
             }
             char *svg = syn_history_svg(&h, "a <b> & \x01 \xff");
             ck_assert_ptr_nonnull(svg);
@@ -324,7 +324,7 @@ START_TEST(test_curves) {
             syn_history_free(&h);
         }
     syn_history h = { 0 };
-    ok(syn_history_add(&h, &(syn_history_row){ 1, 1, 0.5, 0.25, 0.75, NAN, 0, 0, { { 0 } } }));
+    ok(syn_history_add(&h, &(syn_history_row){ 1, 1, 0.5, 0.25, 0.75, NAN, 0, 0, 0, NAN, { { 0 } } }));
     char *svg = syn_history_svg(&h, NULL);
     ck_assert_int_eq(count(svg, "<circle"), 3); /* one epoch: dots */
     ck_assert_int_eq(count(svg, "25.00 %"), 1);

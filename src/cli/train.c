@@ -87,7 +87,9 @@ static bool on_epoch(const syn_report *r, void *user) {
                             .val_loss = r->val_loss,
                             .val_accuracy = r->val_accuracy,
                             .lr = r->lr,
-                            .seconds = r->seconds };
+                            .seconds = r->seconds,
+                            .penalty = r->penalty,
+                            .grad_norm = r->grad_norm };
     for (int k = 0; k < t->history.losses; k++) {
         const double v[SYN_HISTORY_EACH] = { r->each[k].loss, r->each[k].accuracy, r->each[k].val_loss,
                                              r->each[k].val_accuracy };

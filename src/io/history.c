@@ -22,6 +22,8 @@ static const struct {
     { "val_accuracy", offsetof(syn_history_row, val_accuracy) },
     { "lr", offsetof(syn_history_row, lr) },
     { "seconds", offsetof(syn_history_row, seconds) },
+    { "penalty", offsetof(syn_history_row, penalty) },
+    { "grad_norm", offsetof(syn_history_row, grad_norm) },
 };
 
 static double *cell(const syn_history_row *row, size_t i) {

@@ -11,6 +11,8 @@ typedef struct syn_history_row {
     int64_t step;
     double loss, accuracy, val_loss, val_accuracy; /* NAN where there is none */
     double lr, seconds;
+    double penalty;   /* its part of loss */
+    double grad_norm; /* before clipping, the epoch's mean; NAN where nothing asks for it */
     double each[SYN_MAX_ENDS][SYN_HISTORY_EACH]; /* of several losses: loss, accuracy, val_loss, val_accuracy */
 } syn_history_row;
 
