@@ -153,7 +153,8 @@ static void check_net(const net_case *c, void *user) {
     check_case(&p, NET_ROWS, &odd);
     syn_plan_destroy(p.plan);
     syn_state_destroy(p.state);
-    check_twin(c, &(syn_plan_opts){ .dtype = SYN_FLOAT, .keep = true }, NET_ROWS, odd, 1e-5, "in float");
+    if (!test_small()) /* the goldens are in float too */
+        check_twin(c, &(syn_plan_opts){ .dtype = SYN_FLOAT, .keep = true }, NET_ROWS, odd, 1e-5, "in float");
     free(one);
     free(odd);
 }
