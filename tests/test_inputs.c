@@ -302,8 +302,10 @@ START_TEST(test_saved) {
         syn_status status = syn_fit(t.plan, data, &o);
         ck_assert(status == SYN_OK || status == SYN_E_STOPPED);
         if (way) {
+            syn_data_destroy(data); /* it reads t's arrays */
             two_close(&t);
             two_open(&t, SYN_DOUBLE, false);
+            ok(syn_data_from_fields(&data, t.x, 2, t.y, 2, &t.weights));
             o.max_steps = 0;
             o.resume = at("two.state");
             ok(syn_fit(t.plan, data, &o));

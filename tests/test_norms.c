@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 
 #include <math.h>
+#include <unistd.h>
 
 enum { IN = 5, ROWS = 22, BATCH = 8 }; /* the last batch has 6 rows */
 
@@ -184,6 +185,8 @@ static void same_bits(rig *a, rig *b) {
 }
 
 START_TEST(test_resume) {
+    char *state = syn_format("norms-%ld.state", (long)getpid()); /* both profiles may run at once */
+    ck_assert_ptr_nonnull(state);
     for (int statistics = 1; statistics <= 3; statistics++) {
         rig whole, part;
         const syn_batch_norm_opts o = { .statistics = statistics };
@@ -191,14 +194,16 @@ START_TEST(test_resume) {
         ok(syn_fit(whole.plan, whole.data, &(syn_fit_opts){ .epochs = 3 }));
         open_rig(&part, o, (syn_plan_opts){ .steps = 9 });
         ok(syn_fit(part.plan, part.data, &(syn_fit_opts){ .epochs = 3, .max_steps = 4,
-                                                          .checkpoint = "norms.state" }));
+                                                          .checkpoint = state }));
         close_rig(&part);
         open_rig(&part, o, (syn_plan_opts){ .steps = 9 });
-        ok(syn_fit(part.plan, part.data, &(syn_fit_opts){ .epochs = 3, .resume = "norms.state" }));
+        ok(syn_fit(part.plan, part.data, &(syn_fit_opts){ .epochs = 3, .resume = state }));
         same_bits(&whole, &part);
         close_rig(&whole);
         close_rig(&part);
     }
+    remove(state);
+    free(state);
 }
 END_TEST
 
