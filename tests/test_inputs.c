@@ -33,8 +33,7 @@ static void weighted_case(const golden *gold, const json_t *c) {
     ok(syn_state_create(&state, test_ctx(), net));
     ok(syn_plan_create(&plan, state, &(syn_plan_opts){ .loss = loss, .batch = 8, .dtype = SYN_DOUBLE, .keep = true,
                                                        .sample_weights = true }));
-    const syn_array ax = f64(x, shape), ay = labels ? i32(label, rows) : f64(target, shape);
-    const syn_array aw = f64(weights, SYN_SHAPE(rows));
+    const syn_array ax = f64(x, shape), ay = labels ? i32(label, rows) : f64(target, shape), aw = f64(weights, SYN_SHAPE(rows));
     syn_batch batch = { .x = &ax, .n_x = 1, .y = &ay, .n_y = 1, .weights = &aw };
     double got, dx[64], plain;
     ok(syn_gradient_batch(plan, &batch, &got));

@@ -6,7 +6,7 @@
 
 syn_status syn_list_want(syn_list *l, syn_kernels *kernels) {
     for (int i = 0; i < l->n_items; i++)
-        if (!l->item[i].library) SYN_TRY(syn_kernels_want(kernels, &l->item[i].call, &l->item[i].instance));
+        if (!l->item[i].in_library) SYN_TRY(syn_kernels_want(kernels, &l->item[i].call, &l->item[i].instance));
     return SYN_OK;
 }
 
@@ -47,7 +47,7 @@ static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const s
 }
 
 syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype) {
-    if (item->library) {
+    if (item->in_library) {
         const syn_place *p = &l->place[item->place];
         return syn_buffer_sub(&item->scratch_buffer, l->slab[p->slab], p->offset, p->bytes);
     }
@@ -78,7 +78,7 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
 
 syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
     syn_ctx_record_tag(ctx, item);
-    if (!item->library)
+    if (!item->in_library)
         return syn_kernel_run(item->kernel, item->call.dims, item->call.global, item->call.local);
     const syn_arg *a = item->call.arg;
     return syn_gemm_clblast(ctx, &item->gemm, l->value[syn_value_root(l->graph, a[0].value)],
@@ -91,7 +91,7 @@ syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
         const syn_item *item = &l->item[i];
         if (l->trace)
             syn_ctx_log(ctx, SYN_LOG_TRACE, "run: %d rows, launch %d: %s %zu x %zu x %zu", l->rows, i,
-                        item->library ? "gemm" : item->call.entry, item->call.global[0],
+                        item->in_library ? "gemm" : item->call.entry, item->call.global[0],
                         item->call.global[1], item->call.global[2]);
         SYN_TRY(syn_item_run(&l->item[i], l, ctx));
     }

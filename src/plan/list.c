@@ -80,7 +80,7 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
         syn_item *item = new_item(c->list);
         if (!item) return syn_no_memory(sizeof *item);
         item->node = c->node;
-        item->library = true;
+        item->in_library = true;
         item->gemm = g;
         item->scratch = choice.plan.scratch;
         item->provider = choice.provider;

@@ -14,7 +14,7 @@ typedef struct syn_item {
     int node;         /* of the graph, -1: machinery */
     int64_t scratch;  /* bytes */
     int place;        /* of the scratch, in list->place */
-    bool library;     /* a GEMM by CLBlast, not a call */
+    bool in_library;  /* a GEMM by CLBlast, not a call */
     syn_gemm gemm;
     const char *provider; /* of a GEMM, else NULL */
     const char *variant;

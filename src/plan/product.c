@@ -49,7 +49,7 @@ static syn_status emit(syn_product *p, bool *taken) {
     for (int i = 0; i < p->list.n_items; i++) {
         p->list.item[i].scratch = i ? 0 : plan.scratch;
         if (i) p->list.item[i].place = -2;
-        p->list.item[i].library = plan.n_calls == 0;
+        p->list.item[i].in_library = plan.n_calls == 0;
         p->list.item[i].gemm = *g;
     }
     return SYN_OK;

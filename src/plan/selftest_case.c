@@ -89,7 +89,7 @@ static syn_status emit_gemm(bench *b, int provider, const syn_gemm *g, const int
     for (int i = 0; i < b->l.n_items; i++) {
         b->l.item[i].scratch = i ? 0 : plan.scratch;
         if (i) b->l.item[i].place = -2;
-        b->l.item[i].library = plan.n_calls == 0;
+        b->l.item[i].in_library = plan.n_calls == 0;
         b->l.item[i].gemm = *g;
     }
     return SYN_OK;
