@@ -17,6 +17,7 @@ typedef struct syn_profile {
     int64_t global_bytes;
     int64_t max_alloc;   /* largest single allocation, bytes */
     int align;           /* base alignment of sub-buffers, bytes; at least 512 */
+    bool mask_bits;      /* dropout's masks: kept as bits for the backward pass; else drawn again */
     int64_t cache_bytes; /* last-level cache as the driver reports it, 0 when unknown */
 } syn_profile;
 

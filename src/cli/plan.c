@@ -2,6 +2,7 @@
 #include "cli/session.h"
 
 #include "layer/layer.h"
+#include "plan/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,11 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call) {
         if (!text) return syn_no_memory(4096);
         printf("\n%s", text);
         free(text);
+    } else {
+        syn_text masks = { 0 };
+        syn_plan_print_masks(s->plan, &masks);
+        printf("%s", syn_text_str(&masks));
+        syn_text_free(&masks);
     }
     return SYN_OK;
 }

@@ -122,12 +122,23 @@ static syn_status wants_cpu(const syn_ctx_opts *o, const syn_device_info *d, boo
     return SYN_OK;
 }
 
+/* SYNCLINE_MASKS: for measuring the way that the profile would not take, and for tests. */
+static syn_status choose_masks(syn_profile *p) {
+    const char *masks = getenv("SYNCLINE_MASKS");
+    if (!masks || !*masks) return SYN_OK;
+    if (strcmp(masks, "bits") != 0 && strcmp(masks, "drawn") != 0)
+        return syn_fail(SYN_E_ARGUMENT, "SYNCLINE_MASKS is '%s', allowed: bits, drawn", masks);
+    p->mask_bits = strcmp(masks, "bits") == 0;
+    return SYN_OK;
+}
+
 /* Fills a context whose OpenCL context, device and queue stand. */
 static syn_status finish_context(syn_ctx *c, const syn_ctx_opts *o) {
     bool cpu;
     cl_int error;
     SYN_TRY(wants_cpu(o, &c->info, &cpu));
     syn_device_profile(c->device, &c->info, cpu, &c->profile);
+    SYN_TRY(choose_masks(&c->profile));
     snprintf(c->key, sizeof c->key, "%s|%s|%s|%s", c->info.name, c->info.version, c->info.driver,
              cpu ? "cpu" : "gpu");
     c->log = o->quiet ? NULL : o->log ? o->log : log_stderr;

@@ -22,6 +22,7 @@ static int only_reader(const syn_graph *g, int v) {
 static bool fits(const syn_graph *g, const syn_node *map, int v, int at) {
     for (int o = 0; o < map->n_out; o++) {
         int out = map->out[o];
+        if (g->value[out].integer) continue; /* bits of a mask */
         if (g->value[out].batched != g->value[v].batched || g->value[out].alias >= 0 ||
             syn_value_count(g, out) != syn_value_count(g, v) ||
             syn_value_cols(g, out) != syn_value_cols(g, v))

@@ -54,6 +54,7 @@ typedef struct syn_ins {
     int src[4];        /* operands: temps; forward: x (a, b); derivative: dy, operands ..., y; -1 unused */
     double attr[4];
     uint32_t stream;   /* of random functions */
+    int bits;          /* its mask: 0 drawn; k > 0: drawn and kept in output k; k < 0: read from input -k */
 } syn_ins;
 /* Temps 0 .. n_in-1 are the node's inputs, n_in + i is the result of instruction i. */
 typedef struct syn_prog {

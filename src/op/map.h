@@ -15,6 +15,7 @@ struct syn_fn {
     const char *derivative_b; /* with respect to the second operand */
     int draws;              /* random words of every element: 0, 1 or 2 */
     int shared_by;          /* not 0: the attribute that says how many rows share their draws */
+    bool binary;            /* draws decide keep(u, thr) alone: a bit an element says as much */
     bool hidden;            /* machinery, not an activation */
     /* Named constants made from the attributes, "const uint thr = ...;"; NULL: the attributes by name. */
     void (*constants)(const double *attr, const char *type, syn_text *t);
@@ -41,5 +42,19 @@ extern const syn_grad_ops syn_map_grad_ops;
 int syn_map_apply(syn_graph *g, const syn_fn *fn, const int *in, int n_in, const double *attr,
                   uint32_t stream);
 int syn_map_add(syn_graph *g, int a, int b); /* b may be one row or one value */
+
+/* Mask pass (map_masks.c), after fusing and before epilogues: masks that are drawn twice become bits where the
+ * profile says so. Both ways compute the same. */
+syn_status syn_map_masks(syn_graph *g, const syn_profile *p, syn_dtype dtype);
+/* How the draws of a stream reach those who need them. bytes: of the bits of a sample, or of all. */
+typedef enum syn_map_mask {
+    SYN_MASK_NONE,    /* nothing draws */
+    SYN_MASK_ONCE,    /* no other launch needs them: no gradient passes */
+    SYN_MASK_FUSED,   /* both passes are one launch */
+    SYN_MASK_BITS,    /* kept as bits */
+    SYN_MASK_DRAWN,   /* drawn again, though bits would do */
+    SYN_MASK_NUMBERS, /* drawn again: they are numbers */
+} syn_map_mask;
+syn_map_mask syn_map_mask_of(const syn_graph *g, uint32_t stream, int64_t *bytes);
 
 #endif

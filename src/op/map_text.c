@@ -6,10 +6,11 @@
 #include "op/map.h"
 #include "op/map_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FULL, ROW, ONE } extent; /* how an input meets the elements */
+typedef enum { FULL, ROW, ONE, BITS } extent; /* how an input meets the elements */
 
 /* A place is a whole vector, the `left` elements that remain of a row or run, or one element. Tails are
  * vectors too, padded: a dozen scalar calls of exp would cost as much as the row before them. */
@@ -21,10 +22,15 @@ typedef struct writer {
     const syn_node *n;
     extent in[SYN_MAX_IN];
     bool random, by_rows;
+    int kept;    /* masks written */
     int vec;
     int64_t rows, cols;
     int given; /* the input that is no buffer but the vector `acc`, or -1 */
 } writer;
+
+static bool draws(const syn_ins *ins) { return ins->fn->draws && ins->bits >= 0; }
+static bool is_bits(const writer *w, int value) { return w->e->graph->value[value].integer; }
+static const char *type_of(const writer *w, int value) { return is_bits(w, value) ? "maskv" : "real"; }
 
 /* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
  * a step. Monte Carlo passes count in the step's place; there rows are those of the data set, so that
@@ -46,6 +52,23 @@ static void write_draws(writer *w, int i, bool vector) {
                  w->e->passes  ? " ^ 0x80000000u"
                  : w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)"
                                : "", fn->draws > 1 ? ", &u, &v" : "");
+}
+
+/* The bits of a mask instead: read as words that keep() decides on alike, or stored besides. */
+static void write_bits(writer *w, const syn_ins *ins, bool vector) {
+    syn_text *t = &w->t;
+    const int port = ins->bits > 0 ? ins->bits : -ins->bits;
+    char word[64];
+    snprintf(word, sizeof word, "%c%d[row * %lldu + (uint)col / SYN_VEC]", ins->bits > 0 ? 'o' : 'i', port,
+             (long long)syn_ceil_div(w->cols, w->vec));
+    if (w->e->profile->cpu && ins->bits > 0)
+        syn_text_add(t, "%s = mask_pack(u, thr); ", word);
+    else if (w->e->profile->cpu)
+        syn_text_add(t, "const uint%s u = mask_words(%s); ", vector ? "v" : "", word);
+    else if (ins->bits > 0)
+        syn_text_add(t, "kept%d[get_local_id(0)] = u >= thr; ", port);
+    else
+        syn_text_add(t, "const uint u = i%d[at / 8] >> (at %% 8) & 1 ? MASK_ALL : 0; ", port);
 }
 
 /* One instruction in a block of its own, where operands and attributes have their names. */
@@ -77,7 +100,8 @@ static void write_ins(writer *w, int i, const char *type) {
                          ins->attr[a]);
     }
     bool vector = strcmp(type, "realv") == 0;
-    if (fn->draws) write_draws(w, i, vector);
+    if (draws(ins)) write_draws(w, i, vector);
+    if (ins->bits) write_bits(w, ins, vector);
     syn_text_add(t, "t%d = ", w->n->n_in + i);
     if (ins->form) syn_text_add(t, "t%d * ", ins->src[0]);
     syn_text_add(t, "(");
@@ -91,6 +115,7 @@ static void write_body(writer *w, body kind) {
     const char *type = vector ? "realv" : "real", *load = vector ? "VLOAD" : "LOAD";
     syn_text *t = &w->t;
     for (int k = 0; k < w->n->n_in; k++) {
+        if (w->in[k] == BITS) continue;
         if (k == w->given)
             syn_text_add(t, "const %s t%d = acc;\n", type, k);
         else if (w->in[k] == ONE)
@@ -104,7 +129,8 @@ static void write_body(writer *w, body kind) {
     }
     for (int i = 0; i < w->n->prog->n_ins; i++) write_ins(w, i, type);
     for (int o = 0; o < w->n->n_out; o++)
-        if (kind == TAIL)
+        if (is_bits(w, w->n->out[o])) continue;
+        else if (kind == TAIL)
             syn_text_add(t, "VSTORE_TAIL(t%d, o%d, at, left);\n", w->n->prog->out[o], o);
         else
             syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
@@ -120,12 +146,12 @@ static void write_step(writer *w) {
 static void write_signature(writer *w) {
     syn_text *t = &w->t;
     syn_text_add(t, "KERNEL(map)(");
-    for (int k = 0; k < w->n->n_in; k++) syn_text_add(t, "__global const real *i%d, ", k);
-    for (int o = 0; o < w->n->n_out; o++) syn_text_add(t, "__global real *o%d, ", o);
+    for (int k = 0; k < w->n->n_in; k++) syn_text_add(t, "__global const %s *i%d, ", type_of(w, w->n->in[k]), k);
+    for (int o = 0; o < w->n->n_out; o++) syn_text_add(t, "__global %s *o%d, ", type_of(w, w->n->out[o]), o);
     if (w->random) syn_text_add(t, "__global const uint *ctl, ");
     /* Streams are arguments: layers that differ in nothing else share their kernel. */
     for (int i = 0; i < w->n->prog->n_ins; i++)
-        if (w->n->prog->ins[i].fn->draws) syn_text_add(t, "const uint s%d, ", i);
+        if (draws(&w->n->prog->ins[i])) syn_text_add(t, "const uint s%d, ", i);
     syn_text_add(t, "const int rows) {\n");
     write_step(w);
 }
@@ -171,12 +197,19 @@ static size_t write_cpu(writer *w, int64_t count) {
 /* GPU: a work-item an element. */
 static size_t write_gpu(writer *w, int64_t count) {
     syn_text *t = &w->t;
-    syn_text_add(t, "const int at = (int)get_global_id(0);\nif (at >= rows * %lld) return;\n",
-                 (long long)w->cols);
+    syn_text_add(t, "const int at = (int)get_global_id(0), n = rows * %lld;\n", (long long)w->cols);
+    for (int i = 0; i < w->n->prog->n_ins; i++)
+        if (w->n->prog->ins[i].bits > 0) syn_text_add(t, "__local uchar kept%d[64];\n", w->n->prog->ins[i].bits);
+    syn_text_add(t, w->kept ? "if (at < n) {\n" : "if (at >= n) return;\n");
     if (w->by_rows)
         syn_text_add(t, "const int row = at / %lld, col = at - row * %lld;\n", (long long)w->cols,
                      (long long)w->cols);
     write_body(w, SCALAR);
+    if (w->kept) syn_text_add(t, "}\nbarrier(CLK_LOCAL_MEM_FENCE);\n");
+    for (int i = 0; i < w->n->prog->n_ins; i++) {
+        const int port = w->n->prog->ins[i].bits;
+        if (port > 0) syn_text_add(t, "mask_store(kept%d, o%d, n);\n", port, port);
+    }
     syn_text_add(t, "}\n");
     return (size_t)count;
 }
@@ -194,12 +227,19 @@ static syn_status open_writer(writer *w, syn_emit *e, const syn_node *n, int64_t
         int64_t c = syn_emit_count(e, n->in[k]);
         bool whole = e->graph->value[n->in[k]].batched == e->graph->value[out].batched &&
                      syn_value_count(e->graph, n->in[k]) == syn_value_count(e->graph, out);
-        w->in[k] = whole ? FULL : c == 1 ? ONE : ROW;
-        w->by_rows |= w->in[k] == ROW;
+        w->in[k] = is_bits(w, n->in[k]) ? BITS : whole ? FULL : c == 1 ? ONE : ROW;
+        w->by_rows |= w->in[k] == ROW || (w->in[k] == BITS && e->profile->cpu);
     }
-    for (int i = 0; i < n->prog->n_ins; i++) w->random |= n->prog->ins[i].fn->draws > 0;
+    for (int i = 0; i < n->prog->n_ins; i++) {
+        w->random |= draws(&n->prog->ins[i]);
+        w->kept += n->prog->ins[i].bits > 0;
+    }
     w->by_rows |= w->random;
     return SYN_OK;
+}
+
+static double bytes_of(const writer *w, int value) {
+    return (double)syn_emit_count(w->e, value) * (is_bits(w, value) ? 4 : (double)syn_emit_real(w->e));
 }
 
 syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilogue *ep) {
@@ -208,22 +248,21 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
     *ep = (syn_epilogue){ 0 };
     SYN_TRY(open_writer(&w, e, n, &count));
     syn_text params = { 0 }, args = { 0 };
-    const double real = (double)syn_emit_real(e);
     for (int k = 0; k < n->n_in; k++) {
         if (n->in[k] == given) {
             w.given = k; /* a map reads a value through one port */
             continue;
         }
-        syn_text_add(&params, ", __global const real *i%d", k);
+        syn_text_add(&params, ", __global const %s *i%d", type_of(&w, n->in[k]), k);
         syn_text_add(&args, ", i%d", k);
         ep->arg[ep->n_args++] = syn_in(n->in[k]);
-        ep->bytes += real * (double)syn_emit_count(e, n->in[k]);
+        ep->bytes += bytes_of(&w, n->in[k]);
     }
     for (int o = 1; o < n->n_out; o++) {
-        syn_text_add(&params, ", __global real *o%d", o);
+        syn_text_add(&params, ", __global %s *o%d", type_of(&w, n->out[o]), o);
         syn_text_add(&args, ", o%d", o);
         ep->arg[ep->n_args++] = syn_out(n->out[o]);
-        ep->bytes += real * (double)count;
+        ep->bytes += bytes_of(&w, n->out[o]);
     }
     if (w.random) {
         syn_text_add(&params, ", __global const uint *ctl");
@@ -231,7 +270,7 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
         ep->arg[ep->n_args++] = syn_block_arg(SYN_BLOCK_CONTROL, false);
     }
     for (int i = 0; i < n->prog->n_ins; i++) {
-        if (!n->prog->ins[i].fn->draws) continue;
+        if (!draws(&n->prog->ins[i])) continue;
         syn_text_add(&params, ", const uint s%d", i);
         syn_text_add(&args, ", s%d", i);
         ep->arg[ep->n_args++] = syn_int(n->prog->ins[i].stream);
@@ -270,15 +309,15 @@ syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
     syn_call c = { .text = w.t.s, .entry = "map", .dims = 1 };
     for (int k = 0; k < n->n_in; k++) {
         syn_call_arg(&c, syn_in(n->in[k]));
-        c.bytes += (double)syn_emit_count(e, n->in[k]) * (double)syn_emit_real(e);
+        c.bytes += bytes_of(&w, n->in[k]);
     }
     for (int o = 0; o < n->n_out; o++) {
         syn_call_arg(&c, syn_out(n->out[o]));
-        c.bytes += (double)count * (double)syn_emit_real(e);
+        c.bytes += bytes_of(&w, n->out[o]);
     }
     if (w.random) syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
     for (int i = 0; i < n->prog->n_ins; i++)
-        if (n->prog->ins[i].fn->draws) syn_call_arg(&c, syn_int(n->prog->ins[i].stream));
+        if (draws(&n->prog->ins[i])) syn_call_arg(&c, syn_int(n->prog->ins[i].stream));
     syn_call_arg(&c, syn_int(count / w.cols));
     c.flops = (double)count * n->prog->n_ins;
     c.global[0] = items;

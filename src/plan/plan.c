@@ -47,10 +47,9 @@ static syn_status build_train(syn_plan *plan) {
     for (int v = 0; plan->keep && v < n; v++)
         if (g->value[v].layer >= 0 && g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
     SYN_TRY(syn_graph_prune(g));
-    if (plan->fuse) {
-        SYN_TRY(syn_graph_fuse(g, &syn_op_map));
-        syn_graph_epilogues(g, &syn_op_map);
-    }
+    if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
+    SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(plan->ctx), plan->dtype));
+    if (plan->fuse) syn_graph_epilogues(g, &syn_op_map);
     trace_graph(plan, g);
     plan->has_graph[SYN_MODE_TRAIN] = true;
     return SYN_OK;

@@ -128,6 +128,8 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *list
 syn_status syn_plan_match(const syn_plan *plan, const syn_data *data, syn_field_info *from, bool *there);
 syn_status syn_plan_check_memory(const syn_plan *plan);
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *sizes);
+/* How masks of random layers get to the backward pass (masks.c); nothing where there are none. */
+void syn_plan_print_masks(const syn_plan *plan, syn_text *t);
 
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */

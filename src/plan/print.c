@@ -81,6 +81,7 @@ char *syn_plan_print(const syn_plan *plan) {
     for (int i = 0; i < plan->n_lists; i++)
         if (plan->list[i]->rows == plan->batch && plan->list_mode[i] == (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))
             print_list(plan, plan->list[i], plan->list_mode[i], &t);
+    syn_plan_print_masks(plan, &t);
     if (plan->loss >= 0)
         syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches, %.1f MFLOP, %.1f MiB moved "
                          "a step\n", plan->optim.spec.def->name,
