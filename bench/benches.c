@@ -18,7 +18,7 @@ static const cli_flag optim_flags[] = { { "optimizer", "NAME", "one; default: al
                                         { "seconds", "S",
                                           "of a measurement, two an optimizer; default: 1" },
                                         COMMON };
-static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their name" },
+static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their name, or of this name" },
                                       { "rows", "N", "of 1024 columns; default: 128, then 4096" },
                                       { "seconds", "S", "of a measurement; default: 0.5" },
                                       COMMON };

@@ -17,9 +17,10 @@
 enum { COLS = 1024, MOST_READ = 4, TURNS = 41 };
 
 typedef struct options {
-    const char *only; /* part of a name */
+    const char *only; /* part of a name; a whole one is that op alone */
     int rows;         /* 0: both sizes */
     double seconds;   /* of an op */
+    bool whole;       /* `only` is one of the names */
     bool json;
 } options;
 
@@ -144,13 +145,20 @@ static int instance(bench *b) {
 }
 static int softmax(bench *b) { return syn_softmax_node(&b->g, b->x); }
 static int log_softmax(bench *b) { return syn_log_softmax_node(&b->g, b->x); }
-static int masked(bench *b, const char *name) {
-    const double attr[SYN_MAX_ATTRS] = { .1 };
+static int maxout(bench *b) { return syn_maxout_node(&b->g, b->x, 2); }
+static int prelu(bench *b) {
+    const int in[] = { b->x, channels(b, COLS) };
+    return syn_map_apply(&b->g, syn_fn_find("prelu_of"), in, 2, NULL, 0);
+}
+static int drawn(bench *b, const char *name, double first, double second) {
+    const double attr[SYN_MAX_ATTRS] = { first, second };
     return syn_map_apply(&b->g, syn_fn_find(name), &b->x, 1, attr, 7);
 }
-static int dropout(bench *b) { return masked(b, "mask"); }
-static int alpha_dropout(bench *b) { return masked(b, "mask_alpha"); }
-static int gaussian_dropout(bench *b) { return masked(b, "mask_gaussian"); }
+static int rrelu(bench *b) { return drawn(b, "rrelu_of", .125, 1. / 3); }
+static int dropout(bench *b) { return drawn(b, "mask", .1, 0); }
+static int spatial_dropout(bench *b) { return drawn(b, "mask_channels", .1, 32); }
+static int alpha_dropout(bench *b) { return drawn(b, "mask_alpha", .1, 0); }
+static int gaussian_dropout(bench *b) { return drawn(b, "mask_gaussian", .1, 0); }
 static const op_row ops[] = {
     { "batch_norm", 1, 1, batch },
     { "layer_norm", 1, 0, layer },
@@ -160,7 +168,11 @@ static const op_row ops[] = {
     { "instance_norm, 32 positions", 32, 0, instance },
     { "softmax", 1, 0, softmax },
     { "log_softmax", 1, 0, log_softmax },
+    { "maxout of 2", 1, 0, maxout },
+    { "prelu", 1, 0, prelu },
+    { "rrelu", 1, 0, rrelu },
     { "dropout", 1, 0, dropout },
+    { "spatial_dropout, 32 positions", 32, 0, spatial_dropout },
     { "alpha_dropout", 1, 0, alpha_dropout },
     { "gaussian_dropout", 1, 0, gaussian_dropout },
 };
@@ -209,7 +221,8 @@ static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, i
     }
     keep(b, y);
     int node = g->n_nodes - 1;
-    b->dy = keep(b, syn_graph_value(g, shape, true));
+    if (y < 0) return syn_no_memory(sizeof *g->value);
+    b->dy = keep(b, syn_graph_value(g, g->value[y].shape, true));
     if (g->failed) return syn_no_memory(sizeof *g->value);
     g->value[y].grad = b->dy;
     wanted[b->x] = true;
@@ -217,6 +230,7 @@ static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, i
     SYN_TRY(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
     for (int v = 0; v < 64 && v < g->n_values; v++)
         if (wanted[v]) keep(b, g->value[v].grad);
+    SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(b->ctx), SYN_FLOAT));
     SYN_TRY(syn_list_emit(&b->l, b->ctx, g, SYN_FLOAT, rows, true, false));
     SYN_TRY(syn_list_place(&b->l, syn_ctx_profile_of(b->ctx), SYN_FLOAT));
     SYN_TRY(syn_list_want(&b->l, &b->kernels));
@@ -232,7 +246,7 @@ static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, i
     };
     SYN_TRY(syn_list_bind(&b->l, &binding, SYN_FLOAT));
     SYN_TRY(fill(b, b->x, (int64_t)rows * COLS, 1));
-    if (b->l.value[b->dy]) SYN_TRY(fill(b, b->dy, (int64_t)rows * COLS, 2));
+    if (b->l.value[b->dy]) SYN_TRY(fill(b, b->dy, rows * syn_value_count(g, b->dy), 2));
     for (int k = 0; k < b->n_extra; k++)
         SYN_TRY(fill(b, b->extra[k], syn_value_count(g, b->extra[k]), 3));
     return SYN_OK;
@@ -295,7 +309,9 @@ static syn_status measure(bench *b, const options *o, const char *name, int agai
         SYN_TRY(run_items(b, first, n, times, &op[t]));
         SYN_TRY(run_streams(b, reads, times, &stream[t]));
     }
+    /* Half a tensor, as of maxout, is half a stream's. */
     double a = bench_median(op, TURNS), s = bench_median(stream, TURNS);
+    if (bytes < (reads + .6) * 4.0 * COLS * b->l.rows) s *= bytes / ((reads + 1) * 4.0 * COLS * b->l.rows);
     printf(
         o->json
             ? "{\"name\": \"%s\", \"pass\": \"%s\", \"rows\": %d, \"launches\": %d, \"us\": %.5g, "
@@ -310,7 +326,7 @@ static syn_status measure(bench *b, const options *o, const char *name, int agai
 static syn_status run_op(bench *b, const options *o, const op_row *row, const syn_map_row *map,
                          int rows) {
     const char *name = map ? map->name : row->name;
-    if (o->only && !strstr(name, o->only)) return SYN_OK;
+    if (o->only && (o->whole ? strcmp(name, o->only) != 0 : !strstr(name, o->only))) return SYN_OK;
     syn_status status = open_op(b, row, map, rows);
     for (int back = 0; back < 2 && status == SYN_OK; back++) status = measure(b, o, name, row ? row->again : 0, back);
     close_op(b);
@@ -336,6 +352,14 @@ static syn_status run(bench *b, const options *o) {
     return SYN_OK;
 }
 
+static bool is_name(const char *s) {
+    for (size_t k = 0; k < SYN_COUNT(ops); k++)
+        if (!strcmp(s, ops[k].name)) return true;
+    for (int m = 0; m < syn_map_count(); m++)
+        if (!strcmp(s, syn_map_at(m)->name)) return true;
+    return false;
+}
+
 int bench_ops(const cli_call *call) {
     options o = { .only = cli_get(call, "only"), .json = cli_get(call, "json") != NULL };
     long rows;
@@ -343,6 +367,7 @@ int bench_ops(const cli_call *call) {
     if (code == CLI_OK) code = cli_real(call, "seconds", .5, 1e-3, 3600, &o.seconds);
     if (code != CLI_OK) return code;
     o.rows = (int)rows;
+    o.whole = o.only && is_name(o.only);
     bench b = { 0 };
     syn_status status = bench_context(call, &b.ctx);
     if (status == SYN_OK) status = run(&b, &o);
