@@ -215,7 +215,11 @@ END_TEST
 static const struct {
     int rows, depth, cols;
     bool tb;
-} products[] = { { 19, 10, 37, false }, { 32, 24, 64, false }, { 21, 33, 20, true }, { 5, 2100, 21, false } };
+} products[] = { { 19, 10, 37, false },
+                 { 32, 24, 64, false },
+                 { 21, 33, 20, true },
+                 { 5, 2100, 21, false },
+                 { 11, 66, 37, true } /* stored transposed */ };
 
 static int product_graph(bench *b, size_t i) {
     const double slope[SYN_MAX_ATTRS] = { .3 };

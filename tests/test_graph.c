@@ -10,36 +10,36 @@
 
 /* ---- a known net, printed ---- */
 
-#define BEFORE \
-    "  0 > feed           v0[B x 3 x 1] <- \n" \
-    "  1 > view           v1[B x 3]=v0 <- v0[B x 3 x 1]\n" \
-    "  2 > gemm           v3[B x 4] <- v1[B x 3]=v0, p0[3 x 4]\n" \
-    "  3 > map            v5[B x 4] <- v3[B x 4], p1[4]  (1 instructions)\n" \
-    "  4 > map            v6[B x 4] <- v5[B x 4]  (1 instructions)\n" \
-    "  5 > gemm           v8[B x 2] <- v6[B x 4], p2[4 x 2]\n" \
-    "  6 > map            v10[B x 2] <- v8[B x 2], p3[2]  (1 instructions)\n" \
-    "  7 > feed           v11[B x 1] <- \n" \
-    "  8 > softmax_xent   v12[B x 1], v13[B x 1], v14[B x 2] <- v10[B x 2], v11[B x 1]\n" \
-    "  9 < colsum         g3[2] <- v14[B x 2]\n" \
-    " 10 < gemm           v16[B x 4] <- v14[B x 2], p2[4 x 2]\n" \
-    " 11 < gemm           g2[4 x 2] <- v6[B x 4], v14[B x 2]\n" \
-    " 12 < map            v18[B x 4] <- v16[B x 4], v5[B x 4], v6[B x 4]  (1 instructions)\n" \
-    " 13 < colsum         g1[4] <- v18[B x 4]\n" \
+#define BEFORE                                                                                     \
+    "  0 > feed           v0[B x 3 x 1] <- \n"                                                     \
+    "  1 > view           v1[B x 3]=v0 <- v0[B x 3 x 1]\n"                                         \
+    "  2 > gemm           v3[B x 4] <- v1[B x 3]=v0, p0[3 x 4]\n"                                  \
+    "  3 > map            v5[B x 4] <- v3[B x 4], p1[4]  (1 instructions)\n"                       \
+    "  4 > map            v6[B x 4] <- v5[B x 4]  (1 instructions)\n"                              \
+    "  5 > gemm           v8[B x 2] <- v6[B x 4], p2[4 x 2]\n"                                     \
+    "  6 > map            v10[B x 2] <- v8[B x 2], p3[2]  (1 instructions)\n"                      \
+    "  7 > feed           v11[B x 1] <- \n"                                                        \
+    "  8 > softmax_xent   v12[B x 1], v13[B x 1], v14[B x 2] <- v10[B x 2], v11[B x 1]\n"          \
+    "  9 < colsum         g3[2] <- v14[B x 2]\n"                                                   \
+    " 10 < gemm           g2[4 x 2] <- v6[B x 4], v14[B x 2]\n"                                    \
+    " 11 < gemm           v17[B x 4] <- v14[B x 2], p2[4 x 2]\n"                                   \
+    " 12 < map            v18[B x 4] <- v17[B x 4], v6[B x 4]  (1 instructions)\n"                 \
+    " 13 < colsum         g1[4] <- v18[B x 4]\n"                                                   \
     " 14 < gemm           g0[3 x 4] <- v1[B x 3]=v0, v18[B x 4]\n"
-#define AFTER \
-    "  0 > feed           v0[B x 3 x 1] <- \n" \
-    "  1 > view           v1[B x 3]=v0 <- v0[B x 3 x 1]\n" \
-    "  2 > gemm           v3[B x 4] <- v1[B x 3]=v0, p0[3 x 4]\n" \
-    "  3 > map            v5[B x 4], v6[B x 4] <- v3[B x 4], p1[4]  (2 instructions)\n" \
-    "  4 > gemm           v8[B x 2] <- v6[B x 4], p2[4 x 2]\n" \
-    "  5 > map            v10[B x 2] <- v8[B x 2], p3[2]  (1 instructions)\n" \
-    "  6 > feed           v11[B x 1] <- \n" \
-    "  7 > softmax_xent   v12[B x 1], v13[B x 1], v14[B x 2] <- v10[B x 2], v11[B x 1]\n" \
-    "  8 < colsum         g3[2] <- v14[B x 2]\n" \
-    "  9 < gemm           v16[B x 4] <- v14[B x 2], p2[4 x 2]\n" \
-    " 10 < gemm           g2[4 x 2] <- v6[B x 4], v14[B x 2]\n" \
-    " 11 < map            v18[B x 4] <- v16[B x 4], v5[B x 4], v6[B x 4]  (1 instructions)\n" \
-    " 12 < colsum         g1[4] <- v18[B x 4]\n" \
+#define AFTER                                                                                      \
+    "  0 > feed           v0[B x 3 x 1] <- \n"                                                     \
+    "  1 > view           v1[B x 3]=v0 <- v0[B x 3 x 1]\n"                                         \
+    "  2 > gemm           v3[B x 4] <- v1[B x 3]=v0, p0[3 x 4]\n"                                  \
+    "  3 > map            v6[B x 4] <- v3[B x 4], p1[4]  (2 instructions)\n"                       \
+    "  4 > gemm           v8[B x 2] <- v6[B x 4], p2[4 x 2]\n"                                     \
+    "  5 > map            v10[B x 2] <- v8[B x 2], p3[2]  (1 instructions)\n"                      \
+    "  6 > feed           v11[B x 1] <- \n"                                                        \
+    "  7 > softmax_xent   v12[B x 1], v13[B x 1], v14[B x 2] <- v10[B x 2], v11[B x 1]\n"          \
+    "  8 < colsum         g3[2] <- v14[B x 2]\n"                                                   \
+    "  9 < gemm           g2[4 x 2] <- v6[B x 4], v14[B x 2]\n"                                    \
+    " 10 < gemm           v17[B x 4] <- v14[B x 2], p2[4 x 2]\n"                                   \
+    " 11 < map            v18[B x 4] <- v17[B x 4], v6[B x 4]  (1 instructions)\n"                 \
+    " 12 < colsum         g1[4] <- v18[B x 4]\n"                                                   \
     " 13 < gemm           g0[3 x 4] <- v1[B x 3]=v0, v18[B x 4]\n"
 
 static void print_is(const syn_graph *g, const char *want) {
@@ -146,9 +146,7 @@ static void random_graph(syn_graph *g, uint32_t seed) {
 static double run_ins(const syn_ins *ins, const double *t) {
     const syn_fn *fn = ins->fn;
     const char *const name[] = { fn->operands > 1 ? "a" : "x", "b" };
-    const char *expr = ins->form == 0   ? fn->row.forward
-                       : ins->form == 1 ? fn->row.derivative
-                                        : fn->derivative_b;
+    const char *expr = syn_fn_text(fn, ins->form, ins->attr);
     syn_var var[8];
     int n = 0;
     double out;

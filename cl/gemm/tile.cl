@@ -12,7 +12,8 @@
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
 // repeat it.
 
-// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors instead of being stored (not with TRANS).
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors instead of their being stored. With TRANS a
+// vector is a column, so a work-item takes SYN_VEC rows, tile by tile.
 
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -30,6 +31,13 @@
 #endif
 
 #define PANEL (NV * SYN_VEC)
+#if TRANS && EPILOGUE
+#define HEIGHT SYN_VEC // rows of a work-item; c is its columns, one behind the other
+#define OUT __private real
+#else
+#define HEIGHT MR
+#define OUT __global real
+#endif
 
 // Transposed stores take a tile's columns as vectors.
 #if TRANS && SYN_VEC > 1 && (MR == 2 || MR == 4 || MR == 8 || MR == 16)
@@ -54,7 +62,7 @@ static realv FN(vload_part)(__global const real *y, int count) {
 
 // nv is a literal at each call: the loops over it unroll.
 static void FN(tile)(const int nv, __global const real *x, __global const real *y,
-                     __global real *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
+                     OUT *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
     __global const real *px[MR];
     realv acc[MR][NV];
 #pragma unroll
@@ -111,7 +119,6 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 #endif
 #if TRANS
     real t[MR * PANEL];
-    const int width = min(MR, ROWS - row0), height = min(PANEL, LANES - lane0);
 #if ROWVEC
     // Each round rotates the bits of (row, lane) left by one: then t[lane][row].
 #pragma unroll
@@ -132,23 +139,32 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 #pragma unroll
         for (int r = 0; r < MR; ++r) VSET(acc[r][v], t, (v * MR + r) * SYN_VEC);
     }
+#if EPILOGUE
+#pragma unroll
+    for (int l = 0; l < PANEL; ++l) ROWSTORE(ROWLOAD(0, t + l * MR), 0, c + l * HEIGHT);
+#else
+    const int width = min(MR, ROWS - row0), height = min(PANEL, LANES - lane0);
     if (width == MR && height == PANEL) {
 #pragma unroll
         for (int l = 0; l < PANEL; ++l)
             ROWPUT(ROWLOAD(0, t + l * MR), (size_t)(lane0 + l) * C_STEP + row0);
         return;
     }
+#endif
 #define AT(l, r) t[(l) * MR + (r)]
 #else
+    const int width = min(MR, ROWS - row0), height = min(PANEL, LANES - lane0);
 #pragma unroll
     for (int r = 0; r < MR; ++r)
 #pragma unroll
         for (int v = 0; v < NV; ++v) VSET(acc[r][v], t, r * PANEL + v * SYN_VEC);
 #define AT(l, r) t[(r) * PANEL + (l)]
 #endif
+#if !EPILOGUE
     for (int l = 0; l < height; ++l)
         for (int r = 0; r < width; ++r)
             PUT(AT(l, r), (size_t)(lane0 + l) * C_STEP + row0 + r);
+#endif
 #undef AT
 #elif EPILOGUE
     // Rolled loops: one copy of the epilogue, not one a register.
@@ -187,9 +203,9 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real *c, int rows,
                   int lanes, int depth EPILOGUE_PARAMS) {
 #if LANES_FIRST
-    const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * MR;
+    const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * HEIGHT;
 #else
-    const int row0 = get_global_id(0) * MR, lane0 = get_global_id(1) * PANEL;
+    const int row0 = get_global_id(0) * HEIGHT, lane0 = get_global_id(1) * PANEL;
 #endif
     int count = DEPTH;
 #if X_PACKED
@@ -207,6 +223,13 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
     y += (size_t)k0 * (PACKED ? PANEL : Y_STEP);
     c += (size_t)get_global_id(2) * ROWS * LANES;
 #endif
+#if TRANS && EPILOGUE
+    real column[PANEL * HEIGHT];
+    for (int r = 0; r < min(HEIGHT, ROWS - row0); r += MR)
+        FN(tile)(NV, x, y, column + r, row0 + r, lane0, rows, lanes, count EPILOGUE_ARGS);
+    for (int l = 0; l < min(PANEL, LANES - lane0); ++l)
+        FN(epilogue)(VGET(column, l * HEIGHT), lane0 + l, row0, ROWS - row0, c EPILOGUE_ARGS);
+#else
 #if NV_LAST != NV
     if (lane0 + PANEL > LANES) {
         FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
@@ -214,10 +237,13 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
     }
 #endif
     FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
+#endif
 }
 #undef PUT
 #undef VPUT
 #undef PANEL
+#undef HEIGHT
+#undef OUT
 #undef EPILOGUE
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS

@@ -32,6 +32,7 @@ typedef struct product {
     bool turn_y; /* Y is stored lane by lane: pack it */
     bool packed, x_packed, trans, accumulate;
     int mr, nv, chunk; /* chunk 0: the depth is not split */
+    int turns;         /* tiles a work-item takes, one below the other */
     int vec, size;
 } product;
 
@@ -104,7 +105,7 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
 
 static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_call *c) {
     int panel = g->nv * g->vec;
-    size_t row_tiles = (size_t)syn_ceil_div(g->rows, g->mr);
+    size_t row_tiles = (size_t)syn_ceil_div(g->rows, g->mr * g->turns);
     size_t lane_tiles = (size_t)syn_ceil_div(g->lanes, panel);
     size_t parts = g->chunk ? (size_t)syn_ceil_div(g->depth, g->chunk) : 1;
     /* The tiles of the smaller side change fastest: the larger one is read once. */
@@ -183,7 +184,9 @@ static bool add_epilogue(const syn_epilogue *e, syn_call *c) {
 static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
     bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH));
     if (s->variant && s->tb && !s->ta) swap = s->variant->swap;
-    *g = (product){ .rows = s->m, .lanes = s->n, .depth = s->k, .accumulate = s->accumulate };
+    *g = (product){
+        .rows = s->m, .lanes = s->n, .depth = s->k, .accumulate = s->accumulate, .turns = 1
+    };
     g->size = s->dtype == SYN_DOUBLE ? 8 : 4;
     g->vec = s->dtype == SYN_DOUBLE ? p->vec_double : p->vec_float;
     if (g->vec < 1) g->vec = 1;
@@ -222,6 +225,15 @@ static void vary(product *g, const syn_gemm_variant *v) {
     g->chunk = v->chunk;
 }
 
+/* A transposing store has whole vectors of C's rows for an epilogue where a work-item takes as many
+ * rows as a vector is long, tile by tile. */
+static bool turn_for_epilogue(product *g) {
+    if (g->chunk || !g->packed || g->mr < 2 || g->vec % g->mr || (g->mr & (g->mr - 1)))
+        return false;
+    g->turns = g->vec / g->mr;
+    return true;
+}
+
 static const char *name_of(const product *g) {
     static const char *names[3][2] = {
         { "tile", "tile, split" },
@@ -249,6 +261,8 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
     set_product(s, p, &g);
     choose(&g);
     if (s->variant) vary(&g, s->variant);
+    bool epilogue = s->epilogue && !g.accumulate;
+    if (epilogue && g.trans && !g.chunk) epilogue = turn_for_epilogue(&g);
     out->variant = (syn_gemm_variant){ .rows = g.mr, .vectors = g.nv, .packed = g.packed, .swap = g.trans,
                                        .chunk = g.chunk };
     syn_arg x = g.trans ? b : a, y = g.trans ? a : b;
@@ -266,9 +280,7 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
         add_tile(&g, x, y, c, &out->call[out->n_calls++]);
     }
     out->kernel = name_of(&g);
-    /* A transposing store has no rows of C to work on. */
-    if (s->epilogue && !g.accumulate && (!g.trans || g.chunk))
-        out->epilogue = add_epilogue(s->epilogue, &out->call[out->n_calls - 1]);
+    if (epilogue) out->epilogue = add_epilogue(s->epilogue, &out->call[out->n_calls - 1]);
     bool whole = true;
     for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
     if (whole) return true;

@@ -34,6 +34,14 @@ typedef struct syn_graph syn_graph;
 typedef struct syn_node syn_node;
 typedef struct syn_emit syn_emit;
 
+/* Whether an output may take the memory of an input of the same size that dies with the launch that
+ * first writes the output: as soon as an element is written, no work-item reads the input there. */
+typedef enum syn_in_place {
+    SYN_IN_PLACE_NOT,
+    SYN_IN_PLACE_ALL,
+    SYN_IN_PLACE_BATCHED /* outputs with the batch axis */
+} syn_in_place;
+
 /* One kind of node. Rows of src/op/ops.inc. */
 typedef struct syn_op {
     const char *name;
@@ -42,7 +50,7 @@ typedef struct syn_op {
     syn_status (*grad)(syn_graph *g, int node, const int *dout, const bool *need, int *din);
     /* Describe the calls that compute the node. NULL: a view, nothing runs. */
     syn_status (*emit)(syn_emit *e, const syn_node *node);
-    bool in_place; /* element-wise: an output may take the memory of an input that dies here */
+    syn_in_place in_place;
     bool epilogue; /* what it stores may go through a map first, where the kernel can */
 } syn_op;
 

@@ -106,6 +106,12 @@ int syn_fn_attrs(const syn_fn *fn) {
     return n;
 }
 
+const char *syn_fn_text(const syn_fn *fn, int form, const double *attr) {
+    if (form == 0) return fn->row.forward;
+    if (form > 1) return fn->derivative_b;
+    return fn->by_y && attr[0] >= 0 ? fn->by_y : fn->row.derivative;
+}
+
 syn_status syn_fn_attributes(const syn_fn *fn, const double *given, int n_given, syn_preset preset,
                              double *attr, const char *where) {
     int n = syn_fn_attrs(fn);

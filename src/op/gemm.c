@@ -24,8 +24,10 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     const syn_node n = g->node[node];
     if (n.i[0] || n.i[1])
         return syn_fail(SYN_E_ARGUMENT, "gemm: gradients of transposed products are not there");
-    if (need[0]) din[0] = syn_gemm_node(g, dout[0], n.in[1], false, true);
+    /* The weights' first: then x and dy have been read, and what is made of dx may take their
+     * memory. */
     if (need[1]) din[1] = syn_gemm_node(g, n.in[0], dout[0], true, false);
+    if (need[0]) din[0] = syn_gemm_node(g, dout[0], n.in[1], false, true);
     return SYN_OK;
 }
 

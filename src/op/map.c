@@ -52,7 +52,7 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     int y = n.out[0], dy = dout[0];
     for (int k = 0; k < n.n_in; k++) {
         if (!need[k]) continue;
-        const char *d = k ? ins.fn->derivative_b : ins.fn->row.derivative;
+        const char *d = syn_fn_text(ins.fn, k + 1, ins.attr);
         int dx = dy;
         if (strcmp(d, "1") != 0) {
             /* Read what the expression names: dy always, then operands, then y. */
@@ -76,4 +76,6 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     return SYN_OK;
 }
 
-const syn_op syn_op_map = { .name = "map", .grad = grad, .emit = syn_map_emit, .in_place = true };
+const syn_op syn_op_map = {
+    .name = "map", .grad = grad, .emit = syn_map_emit, .in_place = SYN_IN_PLACE_ALL
+};

@@ -13,6 +13,8 @@ struct syn_fn {
     syn_map_row row;
     int operands;           /* 0 and 1: one, x; 2: a and b */
     const char *derivative_b; /* with respect to the second operand */
+    const char *by_y; /* the derivative by y alone, which holds where attribute 0 is not negative;
+                         NULL: none */
     int draws;              /* random words of every element: 0, 1 or 2 */
     int shared_by;          /* not 0: the attribute that says how many rows share their draws */
     bool binary;            /* draws decide keep(u, thr) alone: a bit an element says as much */
@@ -25,6 +27,8 @@ int syn_fn_count(void);                      /* built-in rows, then registered o
 const syn_fn *syn_fn_at(int i);
 const syn_fn *syn_fn_find(const char *name); /* NULL and error text; hidden rows are found too */
 int syn_fn_attrs(const syn_fn *fn);
+/* The expression of an instruction's form (see syn_ins). */
+const char *syn_fn_text(const syn_fn *fn, int form, const double *attr);
 
 /* The activations among them, for help and errors. */
 int syn_map_count(void);

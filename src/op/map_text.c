@@ -77,9 +77,7 @@ static void write_ins(writer *w, int i, const char *type) {
     const syn_fn *fn = ins->fn;
     syn_text *t = &w->t;
     bool two = fn->operands > 1;
-    const char *expr = ins->form == 0   ? fn->row.forward
-                       : ins->form == 1 ? fn->row.derivative
-                                        : fn->derivative_b;
+    const char *expr = syn_fn_text(fn, ins->form, ins->attr);
     syn_text_add(t, "%s t%d; { ", type, w->n->n_in + i);
     const char *const names[2] = { two ? "a" : "x", "b" };
     if (ins->form == 0) {

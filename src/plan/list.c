@@ -150,20 +150,30 @@ static void touch(life *v, int item) {
     if (item > v->last) v->last = item;
 }
 
-/* An element-wise item writes over an input of the same size that nobody reads later. */
+static bool reads(const syn_graph *g, const syn_node *n, int root) {
+    for (int k = 0; k < n->n_in; k++)
+        if (syn_value_root(g, n->in[k]) == root) return true;
+    return false;
+}
+
+/* An element-wise item, or a product with a map behind it, writes over what the map reads of the
+ * same size and nobody reads later; a product's own operands stay. */
 static void share(syn_list *l, const life *lives, int i) {
     const syn_graph *g = l->graph;
     const syn_item *item = &l->item[i];
-    if (item->node < 0 || !g->node[item->node].op->in_place) return;
-    const syn_node *n = &g->node[item->node];
+    if (item->node < 0 || (!item->map && !g->node[item->node].op->in_place)) return;
+    const syn_node *own = &g->node[item->node], *n = item->map ? &g->node[item->map] : own;
     for (int o = 0; o < n->n_out; o++) {
         int out = syn_value_root(g, n->out[o]);
-        if (g->value[out].kind != SYN_VALUE_TEMP || lives[out].forever || l->storage[out] != out) continue;
+        if (g->value[out].kind != SYN_VALUE_TEMP || lives[out].forever || l->storage[out] != out ||
+            lives[out].first != i ||
+            (!g->value[out].batched && n->op->in_place == SYN_IN_PLACE_BATCHED))
+            continue;
         for (int k = 0; k < n->n_in; k++) {
             int in = syn_value_root(g, n->in[k]);
             int home = l->storage[in];
             if (home < 0 || g->value[in].kind != SYN_VALUE_TEMP || lives[in].forever ||
-                g->value[in].batched != g->value[out].batched ||
+                (own != n && reads(g, own, in)) || g->value[in].batched != g->value[out].batched ||
                 g->value[in].integer != g->value[out].integer ||
                 syn_value_count(g, in) != syn_value_count(g, out) || l->place[home].last != i)
                 continue;
