@@ -188,4 +188,6 @@ static syn_status emit_grad(syn_emit *e, const syn_node *n) {
     return few_rows(e, rows) ? syn_column_backward(e, n, 1, 1, rows) : split_backward(e, n, rows);
 }
 
-const syn_op syn_op_batch_norm_grad = { .name = "batch_norm_grad", .emit = emit_grad };
+const syn_op syn_op_batch_norm_grad = { .name = "batch_norm_grad",
+                                        .emit = emit_grad,
+                                        .in_place = SYN_IN_PLACE_BATCHED };

@@ -80,4 +80,6 @@ static syn_status emit_grad(syn_emit *e, const syn_node *n) {
 }
 
 const syn_op syn_op_column_norm = { .name = "column_norm", .grad = grad, .emit = emit };
-const syn_op syn_op_column_norm_grad = { .name = "column_norm_grad", .emit = emit_grad };
+const syn_op syn_op_column_norm_grad = { .name = "column_norm_grad",
+                                         .emit = emit_grad,
+                                         .in_place = SYN_IN_PLACE_BATCHED };

@@ -115,4 +115,6 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     return syn_norm_fold(e, &p, cols, blocks, scratch);
 }
 
-const syn_op syn_op_row_norm_grad = { .name = "row_norm_grad", .emit = emit_grad };
+const syn_op syn_op_row_norm_grad = { .name = "row_norm_grad",
+                                      .emit = emit_grad,
+                                      .in_place = SYN_IN_PLACE_BATCHED };

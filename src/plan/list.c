@@ -165,8 +165,8 @@ static void share(syn_list *l, const life *lives, int i) {
     const syn_node *own = &g->node[item->node], *n = item->map ? &g->node[item->map] : own;
     for (int o = 0; o < n->n_out; o++) {
         int out = syn_value_root(g, n->out[o]);
-        if (g->value[out].kind != SYN_VALUE_TEMP || lives[out].forever || l->storage[out] != out ||
-            lives[out].first != i ||
+        if (g->value[out].kind != SYN_VALUE_TEMP || g->value[out].integer || lives[out].forever ||
+            l->storage[out] != out || lives[out].first != i ||
             (!g->value[out].batched && n->op->in_place == SYN_IN_PLACE_BATCHED))
             continue;
         for (int k = 0; k < n->n_in; k++) {
