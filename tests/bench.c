@@ -27,7 +27,7 @@ int bench_value(bench *b, syn_shape shape, bool batched) {
 
 void bench_emit(bench *b, int rows) {
     ck_assert(!b->g.failed);
-    ok(syn_list_emit(&b->l, test_ctx(), &b->g, b->kernels->dtype, rows, true, false));
+    ok(syn_list_emit(&b->l, test_ctx(), &b->g, b->kernels->dtype, rows, true, false, NULL));
     ok(syn_list_place(&b->l, syn_ctx_profile_of(test_ctx()), b->kernels->dtype));
     ok(syn_list_want(&b->l, b->kernels));
 }

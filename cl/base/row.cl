@@ -57,6 +57,23 @@ static real __attribute__((overloadable)) lane_sum(CAT(REAL_NAME, 16) v) { retur
 #endif
 #endif
 
+// Partial norms: p is 1 for |x|, 2 for x^2, 3 for the largest |x|, as in CLIP_P. fmax passes NaN over.
+#define NORM_GATHER(p, sum, x)                                                                     \
+    if (p == 1) sum += fabs(x);                                                                    \
+    if (p == 2) sum += (x) * (x);                                                                  \
+    if (p == 3) sum = fmax(sum, fabs(x)) + 0 * (x);
+#define NORM_JOIN(p, a, b) (p == 3 ? fmax(a, b) + 0 * ((a) + (b)) : (a) + (b))
+static real norm_lanes(const int p, realv v) { return p == 3 ? row_max(v) + 0 * lane_sum(v) : lane_sum(v); }
+// Of n partial norms.
+static real norm_of(const int p, __global const real *partial, int n) {
+    realv sums = 0;
+    real sum = 0;
+    int i = 0;
+    for (; i + SYN_VEC <= n; i += SYN_VEC) sums = NORM_JOIN(p, sums, VLOAD(partial, i));
+    for (; i < n; i++) sum = NORM_JOIN(p, sum, LOAD(partial, i));
+    return NORM_JOIN(p, sum, norm_lanes(p, sums));
+}
+
 #if !SYN_CPU
 // Sum over the `lanes` (a power of two) items of a work-group, the same bits in every item. All of them
 // must get here.

@@ -12,6 +12,8 @@
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
 // repeat it.
 
+// NORM, as p of NORM_GATHER, leaves the partial norm of each tile in partial[base + number of the tile] (neither
+// with TRANS nor SPLIT nor an epilogue).
 // EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors instead of their being stored. With TRANS a
 // vector is a column, so a work-item takes SYN_VEC rows, tile by tile.
 
@@ -21,6 +23,12 @@
 #define EPILOGUE 0
 #else
 #define EPILOGUE 1
+#endif
+#ifdef NORM
+#define NORM_PARAMS , __global real *partial, int base
+#else
+#define NORM 0
+#define NORM_PARAMS
 #endif
 #if ACCUMULATE
 #define PUT(x, i) STORE(LOAD(c, i) + (x), c, i)
@@ -60,8 +68,8 @@ static realv FN(vload_part)(__global const real *y, int count) {
     return VGET(t, 0);
 }
 
-// nv is a literal at each call: the loops over it unroll.
-static void FN(tile)(const int nv, __global const real *x, __global const real *y,
+// Returns the tile's partial norm. nv is a literal at each call: the loops over it unroll.
+static real FN(tile)(const int nv, __global const real *x, __global const real *y,
                      OUT *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
     __global const real *px[MR];
     realv acc[MR][NV];
@@ -148,7 +156,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
 #pragma unroll
         for (int l = 0; l < PANEL; ++l)
             ROWPUT(ROWLOAD(0, t + l * MR), (size_t)(lane0 + l) * C_STEP + row0);
-        return;
+        return 0;
     }
 #endif
 #define AT(l, r) t[(l) * MR + (r)]
@@ -166,6 +174,7 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
             PUT(AT(l, r), (size_t)(lane0 + l) * C_STEP + row0 + r);
 #endif
 #undef AT
+    return 0;
 #elif EPILOGUE
     // Rolled loops: one copy of the epilogue, not one a register.
     realv t[NV * MR];
@@ -177,7 +186,10 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
     for (int v = 0; v < nv; ++v)
         for (int r = 0; r < height; ++r)
             FN(epilogue)(t[v * MR + r], row0 + r, lane0 + v * SYN_VEC, LANES - lane0 - v * SYN_VEC, c EPILOGUE_ARGS);
+    return 0;
 #else
+    realv sums = 0;
+    real sum = 0;
 #pragma unroll
     for (int r = 0; r < MR; ++r) {
         const int row = row0 + r;
@@ -188,20 +200,24 @@ static void FN(tile)(const int nv, __global const real *x, __global const real *
                 const int lane = lane0 + v * SYN_VEC;
                 if (v < nv - 1 || (v == nv - 1 && lane + SYN_VEC <= LANES)) {
                     VPUT(acc[r][v], at + v * SYN_VEC);
+                    NORM_GATHER(NORM, sums, acc[r][v])
                 } else if (v == nv - 1) {
                     real t[SYN_VEC];
                     VSET(acc[r][v], t, 0);
-                    for (int l = 0; l < LANES - lane; ++l)
+                    for (int l = 0; l < LANES - lane; ++l) {
                         PUT(t[l], at + v * SYN_VEC + l);
+                        NORM_GATHER(NORM, sum, t[l])
+                    }
                 }
             }
         }
     }
+    return NORM ? NORM_JOIN(NORM, sum, norm_lanes(NORM, sums)) : 0;
 #endif
 }
 
 KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real *c, int rows,
-                  int lanes, int depth EPILOGUE_PARAMS) {
+                  int lanes, int depth EPILOGUE_PARAMS NORM_PARAMS) {
 #if LANES_FIRST
     const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * HEIGHT;
 #else
@@ -230,13 +246,15 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
     for (int l = 0; l < min(PANEL, LANES - lane0); ++l)
         FN(epilogue)(VGET(column, l * HEIGHT), lane0 + l, row0, ROWS - row0, c EPILOGUE_ARGS);
 #else
+    real norm;
 #if NV_LAST != NV
-    if (lane0 + PANEL > LANES) {
-        FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
-        return;
-    }
+    if (lane0 + PANEL > LANES) norm = FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
+    else
 #endif
-    FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
+        norm = FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
+#if NORM
+    STORE(norm, partial, base + (int)(get_global_id(1) * get_global_size(0) + get_global_id(0)));
+#endif
 #endif
 }
 #undef PUT
@@ -247,6 +265,8 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
 #undef EPILOGUE
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS
+#undef NORM
+#undef NORM_PARAMS
 #undef ROWVEC
 #undef ROWLOAD
 #undef ROWSTORE

@@ -1,24 +1,11 @@
-// In front of the update: parts[k] = (first tile, tiles, parameter, 0) -> partial[k], the sum of |g|, g^2
+// In front of the update: n parts (first tile, tiles, parameter, k) -> partial[k], the sum of |g|, g^2
 // or the largest |g| of the prepared gradient, and partial[n_parts + k], the penalty of its weights.
-#if SYN_VEC > 1
-#define ROW_SUM(v) row_sum(v)
-#define ROW_MAX(v) row_max(v)
-#else
-#define ROW_SUM(v) (v)
-#define ROW_MAX(v) (v)
-#endif
-#define GATHER(sum, g)                                                                             \
-    if (CLIP_P == 1) sum += fabs(g);                                                               \
-    if (CLIP_P == 2) sum += g * g;                                                                 \
-    if (CLIP_P == 3) sum = fmax(sum, fabs(g)) + 0 * g; /* fmax passes NaN over */
-#define JOIN(a, b) (CLIP_P == 3 ? fmax(a, b) + 0 * (a + b) : a + b)
-
 #define NORM_ELEMENTS(T, load, sum, penalties, i)                                                  \
     {                                                                                              \
         const T w = PENALTY || COUPLED ? load(params, first + (i)) : (T)(0);                       \
         T g = load(grads, gfirst + (i));                                                           \
         PREPARE(T, w, g)                                                                           \
-        GATHER(sum, g)                                                                             \
+        NORM_GATHER(CLIP_P, sum, g)                                                                           \
         if (PENALTY) penalties += l1 * fabs(w) + l2 / 2 * w * w;                                   \
     }
 
@@ -33,13 +20,13 @@
 // goes the other way, begins.
 KERNEL(norm)(__global const real *params, __global const real *grads, __global const int4 *tiles,
              __global const int4 *parts, __global const real *factors, __global const uint *ctl,
-             __global real *partial, const int n_parts) {
+             __global real *partial, const int n, const int n_parts) {
 #if SYN_CPU
-    const int number = n_parts - 1 - (int)get_global_id(0);
+    const int4 part = parts[n - 1 - (int)get_global_id(0)];
 #else
-    const int number = n_parts - 1 - (int)get_group_id(0);
+    const int4 part = parts[n - 1 - (int)get_group_id(0)];
 #endif
-    const int4 part = parts[number], head = tiles[part.x], tail = tiles[part.x + part.y - 1];
+    const int4 head = tiles[part.x], tail = tiles[part.x + part.y - 1];
     const int first = POINT(head), gfirst = head.y, length = tail.y + tail.z - head.y; // tiles follow each other
     __global const real *factor = TILE_FACTORS(factors, head);
     const real decay = LOAD(factor, 1), l1 = LOAD(factor, 2), l2 = LOAD(factor, 3);
@@ -62,12 +49,11 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
 #endif
     for (; i < length; i += TILE_STRIDE) NORM_ELEMENTS(real, LOAD, norm, penalty, i)
 #if SYN_CPU
-    sums = JOIN(JOIN(sums, sums1), JOIN(sums2, sums3));
-    const real joined = CLIP_P == 3 ? ROW_MAX(sums) + 0 * ROW_SUM(sums) : ROW_SUM(sums);
-    norm = JOIN(norm, joined);
-    penalty += ROW_SUM(penalties);
-    STORE(norm, partial, number);
-    STORE(penalty, partial, n_parts + number);
+    sums = NORM_JOIN(CLIP_P, NORM_JOIN(CLIP_P, sums, sums1), NORM_JOIN(CLIP_P, sums2, sums3));
+    norm = NORM_JOIN(CLIP_P, norm, norm_lanes(CLIP_P, sums));
+    penalty += row_sum(penalties);
+    STORE(norm, partial, part.w);
+    STORE(penalty, partial, n_parts + part.w);
 #else
     __local real norms[NORM_GROUP], penalties[NORM_GROUP];
     const int lane = (int)get_local_id(0);
@@ -76,17 +62,13 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lane == 0) {
         for (int k = 1; k < NORM_GROUP; k++) {
-            norm = JOIN(norm, norms[k]);
+            norm = NORM_JOIN(CLIP_P, norm, norms[k]);
             penalty += penalties[k];
         }
-        STORE(norm, partial, number);
-        STORE(penalty, partial, n_parts + number);
+        STORE(norm, partial, part.w);
+        STORE(penalty, partial, n_parts + part.w);
     }
 #endif
 }
-#undef ROW_SUM
-#undef ROW_MAX
-#undef GATHER
-#undef JOIN
 #undef NORM_ELEMENTS
 #undef POINT

@@ -48,14 +48,11 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
             CTL_UPDATE_STEP(ctl) = CTL_STEP(ctl);
             const real limit = LOAD(STEP_SCALARS(table, ctl), FRAME_CLIP);
             for (int p = 0; p < n_params; p++) {
-                real one = 0;
-                for (int k = ranges[p].x; k < ranges[p].x + ranges[p].y; k++) {
-                    const real v = LOAD(partial, k);
-                    one = CLIP_P == 3 ? fmax(one, v) + 0 * v : one + v;
-                    penalty += LOAD(partial, n_parts + k);
-                }
+                const int4 range = ranges[p];
+                real one = norm_of(CLIP_P, partial + range.x, range.y);
+                for (int k = range.x; PENALTY && k < range.x + range.y; k++) penalty += LOAD(partial, n_parts + k);
                 if (guilty < 0 && one - one != 0) guilty = p;
-                all = CLIP_P == 3 ? fmax(all, one) + 0 * one : all + one;
+                all = NORM_JOIN(CLIP_P, all, one);
                 if (CLIP_P == 2) one = sqrt(one);
                 if (CLIP_EACH) STORE(CLIP_TORCH ? fmin((real)1, limit / (one + (real)1e-6))
                                                 : limit / fmax(one, limit), norms, p);

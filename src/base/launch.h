@@ -37,9 +37,11 @@ typedef enum syn_block {
     SYN_BLOCK_PERM,    /* shuffled row numbers of this epoch */
     SYN_BLOCK_SUMS,    /* accumulated gradients; the gradients themselves when nothing accumulates */
     SYN_BLOCK_FACTORS, /* per parameter: lr factor, decay, l1, l2 */
-    SYN_BLOCK_PARTS,   /* pieces whose norms are summed: (first tile, tiles, parameter, 0) */
+    SYN_BLOCK_PARTS,   /* pieces whose norms are summed: (first tile, tiles, parameter, number) */
+    SYN_BLOCK_REST,    /* those of them whose norm no product leaves */
     SYN_BLOCK_RANGES,  /* per parameter: (first part, parts, 0, 0) */
-    SYN_BLOCK_PARTIAL, /* partial norms, then partial penalties */
+    SYN_BLOCK_STEP_RANGES, /* the same where products leave norms */
+    SYN_BLOCK_PARTIAL, /* partial norms, then partial penalties, then norms that products leave */
     SYN_BLOCK_NORMS,   /* clipping factor of each parameter */
     SYN_BLOCK_TRUST,   /* partial sums of squares of weights, then of updates */
     SYN_BLOCK_SHIFT,   /* standardisation: per-feature mean */

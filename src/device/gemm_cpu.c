@@ -181,6 +181,16 @@ static bool add_epilogue(const syn_epilogue *e, syn_call *c) {
     return true;
 }
 
+static bool add_norm(const syn_gemm *s, syn_call *c) {
+    char *defs = syn_format("%s#define NORM %d\n", c->defs ? c->defs : "", s->norm);
+    if (!defs) return false;
+    free(c->defs);
+    c->defs = defs;
+    syn_call_arg(c, syn_block_arg(SYN_BLOCK_PARTIAL, true));
+    syn_call_arg(c, syn_int(s->norm_base));
+    return true;
+}
+
 static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
     bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH));
     if (s->variant && s->tb && !s->ta) swap = s->variant->swap;
@@ -281,6 +291,9 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
     }
     out->kernel = name_of(&g);
     if (epilogue) out->epilogue = add_epilogue(s->epilogue, &out->call[out->n_calls - 1]);
+    syn_call *last = &out->call[out->n_calls - 1];
+    if (s->norm && !s->epilogue && !g.accumulate && !g.trans && !g.chunk && add_norm(s, last))
+        out->norms = (int)(last->global[0] * last->global[1]);
     bool whole = true;
     for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
     if (whole) return true;

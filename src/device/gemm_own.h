@@ -25,6 +25,8 @@ typedef struct syn_gemm {
     syn_dtype dtype;
     const syn_gemm_variant *variant; /* NULL: the provider's own choice. One that is not possible is left out, too */
     const syn_epilogue *epilogue; /* NULL: none; a provider may leave it out, see syn_gemm_plan.epilogue */
+    int norm, norm_base; /* 1 to 3: also the partial norms of C's tiles, into the plan's block from norm_base on: p
+                            of NORM_GATHER (cl/base/row.cl). A provider may leave it out, see syn_gemm_plan.norms */
     /* n, k (and m when `m_fixed`) never vary between batch sizes: kernels may bake them in */
 } syn_gemm;
 
@@ -37,6 +39,7 @@ typedef struct syn_gemm_plan {
     int n_calls;
     int64_t scratch;
     bool epilogue;      /* the last call runs g.epilogue */
+    int norms;          /* how many partial norms the last call leaves */
     syn_gemm_variant variant; /* what was chosen; of zeros where there is no choice */
     const char *kernel; /* name printed by `syncline plan`: "tile 8x32 k512" */
 } syn_gemm_plan;

@@ -15,10 +15,12 @@ bool syn_plan_item_in_step(const syn_plan *plan, int machinery) {
     if (syn_optim_searches(&plan->optim)) /* one evaluation */
         return machinery < 0 || machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_TAKE ||
                machinery == SYN_ITEM_PLACE || (sums && machinery == SYN_ITEM_ACCUMULATE);
+    const bool norm = syn_frame_needs_norm(&plan->frame);
     if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE || machinery == SYN_ITEM_ACCUMULATE)
         return sums;
     if (machinery == SYN_ITEM_BOTH) return !sums;
-    return machinery != SYN_ITEM_NORM || syn_frame_needs_norm(&plan->frame);
+    if (machinery == SYN_ITEM_NORM) return sums && norm;
+    return machinery != SYN_ITEM_REST || (!sums && norm && plan->n_rest);
 }
 
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {

@@ -12,6 +12,7 @@ typedef struct collector {
     syn_list *list;
     int node;
     bool *done; /* by node: it runs in another's kernel */
+    syn_left_norms *left;
 } collector;
 
 static void call_free(syn_call *c) {
@@ -60,7 +61,9 @@ static syn_status choose_gemm(collector *c, syn_gemm *g, int a, int b, int out, 
         }
         for (int i = 0; i < choice->plan.n_calls; i++) call_free(&choice->plan.call[i]);
     }
-    return syn_gemm_choose(c->ctx, g, syn_in(a), syn_in(b), syn_out(out), choice);
+    const syn_value *v = &graph->value[out];
+    const bool grad = v->kind == SYN_VALUE_GRAD && v->alias < 0;
+    return syn_norms_choose(grad ? c->left : NULL, v->param, c->ctx, g, syn_in(a), syn_in(b), syn_out(out), choice);
 }
 
 static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta, bool tb, int a,
@@ -113,12 +116,12 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
 }
 
 syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
-                         bool train, bool micro) {
+                         bool train, bool micro, syn_left_norms *left) {
     *l = (syn_list){ .graph = graph, .rows = rows };
     collector c = { .emit = { .graph = graph, .profile = syn_ctx_profile_of(ctx), .dtype = dtype,
                               .rows = rows, .train = train, .micro = micro, .passes = graph->passes,
                               .call = add_call, .gemm = add_gemm },
-                    .ctx = ctx, .list = l, .done = calloc((size_t)graph->n_nodes + 1, sizeof(bool)) };
+                    .ctx = ctx, .list = l, .left = left, .done = calloc((size_t)graph->n_nodes + 1, sizeof(bool)) };
     syn_status status = c.done ? SYN_OK : syn_no_memory((size_t)graph->n_nodes);
     for (int i = 0; status == SYN_OK && i < graph->n_nodes; i++) {
         c.node = i;

@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "plan/kernels.h"
+#include "plan/norms.h"
 #include "plan/place.h"
 
 enum { SYN_MAX_SLABS = 16 };
@@ -54,9 +55,9 @@ typedef struct syn_binding {
     syn_buffer *const *block;  /* by syn_block */
 } syn_binding;
 
-/* Emits every node. Machinery is appended by the caller (syn_list_append), then syn_list_place. */
+/* Emits every node; `left` (or NULL): norms that products leave. Machinery is appended by the caller (syn_list_append), then syn_list_place. */
 syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
-                         bool train, bool micro);
+                         bool train, bool micro, syn_left_norms *left);
 /* Takes the call. Values it reads live until then. */
 syn_status syn_list_append(syn_list *l, syn_call *call);
 syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype);

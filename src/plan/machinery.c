@@ -25,27 +25,6 @@ syn_status syn_machinery_rules(syn_plan *plan, const syn_rule *rules, int n_rule
     return status;
 }
 
-/* Parts: runs of tiles of one parameter, about SYN_NORM_PARTS in all. */
-static syn_status lay_out_parts(syn_plan *plan) {
-    int each = (int)syn_ceil_div(plan->n_tiles, SYN_NORM_PARTS), n_params = plan->state->n_params;
-    plan->part = malloc(((size_t)plan->n_tiles + 1) * 4 * sizeof *plan->part);
-    plan->range = calloc(((size_t)n_params + 1) * 4, sizeof *plan->range);
-    if (!plan->part || !plan->range) return syn_no_memory((size_t)plan->n_tiles * 16);
-    for (int t = 0; t < plan->n_tiles;) {
-        int p = plan->tile[t * 4 + 3], n = 0;
-        while (n < each && t + n < plan->n_tiles && plan->tile[(t + n) * 4 + 3] == p) n++;
-        int32_t *part = plan->part + plan->n_parts * 4, *range = plan->range + p * 4;
-        part[0] = t;
-        part[1] = n;
-        part[2] = p;
-        part[3] = 0;
-        if (range[1]++ == 0) range[0] = plan->n_parts;
-        plan->n_parts++;
-        t += n;
-    }
-    return SYN_OK;
-}
-
 syn_status syn_machinery_layout(syn_plan *plan) {
     const syn_state *s = plan->state;
     const syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
@@ -75,7 +54,7 @@ syn_status syn_machinery_layout(syn_plan *plan) {
             t[2] = (int32_t)(left < SYN_TILE ? left : SYN_TILE);
             t[3] = p;
         }
-    return lay_out_parts(plan);
+    return syn_machinery_parts(plan);
 }
 
 /* ---- launches ---- */
@@ -137,7 +116,7 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
         if (g->hits[k] >= 0) syn_call_arg(&c, syn_in(g->hits[k]));
     }
     if (norms) {
-        syn_call_arg(&c, syn_block_arg(SYN_BLOCK_RANGES, false));
+        syn_call_arg(&c, syn_block_arg(sum ? SYN_BLOCK_STEP_RANGES : SYN_BLOCK_RANGES, false));
         syn_call_arg(&c, syn_block_arg(SYN_BLOCK_PARTIAL, false));
         syn_call_arg(&c, syn_block_arg(SYN_BLOCK_SCALARS, false));
         syn_call_arg(&c, syn_block_arg(SYN_BLOCK_NORMS, true));
@@ -250,20 +229,21 @@ static syn_status ahead(const syn_plan *plan, syn_list *l, int direction) {
     return syn_machinery_call(l, &c, &defs);
 }
 
-static syn_status norm(const syn_plan *plan, syn_list *l) {
+static syn_status norm(const syn_plan *plan, syn_list *l, syn_block parts, int n) {
     syn_text defs = { 0 };
     syn_machinery_defs(plan, &defs);
     bool ahead = syn_optim_looks_ahead(&plan->optim);
     syn_text_add(&defs, "#define NORM_GROUP %d\n#define AHEAD %d\n", SYN_NORM_GROUP, ahead);
     syn_call c = { .source = "op/norm.cl", .entry = "norm", .dims = 1 };
     const syn_block block[] = { ahead ? SYN_BLOCK_SLOTS : SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_TILES,
-                                SYN_BLOCK_PARTS, SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL, SYN_BLOCK_PARTIAL };
+                                parts, SYN_BLOCK_FACTORS, SYN_BLOCK_CONTROL, SYN_BLOCK_PARTIAL };
     for (size_t i = 0; i < SYN_COUNT(block); i++)
         syn_call_arg(&c, syn_block_arg(block[i], block[i] == SYN_BLOCK_PARTIAL));
+    syn_call_arg(&c, syn_int(n));
     syn_call_arg(&c, syn_int(plan->n_parts));
     c.local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
-    c.global[0] = (size_t)plan->n_parts * c.local[0];
-    c.bytes = (double)plan->grad_length * (double)syn_plan_real(plan);
+    c.global[0] = (size_t)(n > 0 ? n : 1) * c.local[0]; /* of none it is never run */
+    c.bytes = syn_machinery_part_bytes(plan, parts == SYN_BLOCK_REST ? plan->rest : plan->part, n);
     return syn_machinery_call(l, &c, &defs);
 }
 
@@ -292,8 +272,9 @@ syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *l) {
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
     bool searches = syn_optim_searches(&plan->optim);
     SYN_TRY(searches ? syn_search_take_call(plan, l) : update(plan, l));
-    SYN_TRY(norm(plan, l));
+    SYN_TRY(norm(plan, l, SYN_BLOCK_PARTS, plan->n_parts));
     SYN_TRY(accumulate(plan, l));
+    SYN_TRY(norm(plan, l, SYN_BLOCK_REST, plan->n_rest));
     if (searches) return syn_search_calls(plan, l);
     if (syn_optim_looks_ahead(&plan->optim)) {
         SYN_TRY(ahead(plan, l, 1));
@@ -314,14 +295,14 @@ int64_t syn_machinery_bytes(const syn_plan *plan) {
     if (!plan->has_graph[SYN_MODE_TRAIN]) return bytes;
     int64_t n = plan->state->n_params;
     if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
-    return bytes + (plan->n_tiles + plan->n_parts + n) * INTS_OF_PLACE * 4 +
+    return bytes + (plan->n_tiles + plan->n_parts + plan->n_rest + 2 * n) * INTS_OF_PLACE * 4 +
            (SYN_SCALAR_ROWS * (SYN_FRAME_SCALARS + plan->optim.n_scalars) + n * SYN_FACTORS + n +
-            partials(plan) * plan->n_parts + 2 * plan->n_parts * plan->optim.impl->norms) * real;
+            partials(plan) * plan->n_parts + plan->left.count + 2 * plan->n_parts * plan->optim.impl->norms) * real;
 }
 
 static syn_status ints(syn_plan *plan, syn_block b, const int32_t *from, int64_t n, const char *what) {
     SYN_TRY(syn_buffer_create(&plan->block[b], plan->ctx, n * 4, what));
-    return syn_buffer_write(plan->block[b], 0, from, n * 4, true);
+    return n ? syn_buffer_write(plan->block[b], 0, from, n * 4, true) : SYN_OK;
 }
 
 static syn_status zeros(syn_plan *plan, syn_block b, int64_t bytes, const char *what) {
@@ -363,12 +344,14 @@ syn_status syn_machinery_allocate(syn_plan *plan) {
     SYN_TRY(zeros(plan, SYN_BLOCK_FACTORS, n * SYN_FACTORS * real, "factors"));
     SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_FACTORS], plan->dtype, 0, plan->factor[0], n * SYN_FACTORS));
     SYN_TRY(zeros(plan, SYN_BLOCK_NORMS, n * real, "norms"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, partials(plan) * plan->n_parts * real, "partial norms"));
+    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, (partials(plan) * plan->n_parts + plan->left.count) * real, "partial norms"));
     if (plan->optim.impl->norms)
         SYN_TRY(zeros(plan, SYN_BLOCK_TRUST, 2 * plan->n_parts * real, "norms of weights and updates"));
     SYN_TRY(ints(plan, SYN_BLOCK_TILES, plan->tile, plan->n_tiles * INTS_OF_PLACE, "the tiles"));
     SYN_TRY(ints(plan, SYN_BLOCK_PARTS, plan->part, plan->n_parts * INTS_OF_PLACE, "the parts"));
+    SYN_TRY(ints(plan, SYN_BLOCK_REST, plan->rest, plan->n_rest * INTS_OF_PLACE, "parts of the rest"));
     SYN_TRY(ints(plan, SYN_BLOCK_RANGES, plan->range, n * INTS_OF_PLACE, "the ranges"));
+    SYN_TRY(ints(plan, SYN_BLOCK_STEP_RANGES, plan->step_range, n * INTS_OF_PLACE, "the ranges of a step"));
     for (int i = 0; i < 2; i++) {
         plan->table[i] = calloc((size_t)(SYN_SCALAR_ROWS / 2 * row), 8);
         if (!plan->table[i]) return syn_no_memory((size_t)(SYN_SCALAR_ROWS / 2 * row) * 8);

@@ -79,8 +79,10 @@ syn_status syn_plan_need_passes(syn_plan *plan) {
 }
 
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
-    SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows,
-                          mode == SYN_MODE_TRAIN, plan->frame.accumulate > 1));
+    const bool train = mode == SYN_MODE_TRAIN;
+    SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows, train, plan->frame.accumulate > 1,
+                          train ? &plan->left : NULL));
+    if (train && !plan->left.decided) SYN_TRY(syn_machinery_ranges(plan));
     SYN_TRY(syn_machinery_append(plan, mode, l));
     return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
 }
@@ -339,6 +341,9 @@ void syn_plan_destroy(syn_plan *plan) {
     free(plan->search.ro);
     free(plan->part);
     free(plan->range);
+    free(plan->rest);
+    free(plan->step_range);
+    free(plan->left.of);
     free(plan->factor);
     free(plan->trained);
     free(plan->table[0]);

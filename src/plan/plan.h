@@ -75,6 +75,9 @@ struct syn_plan {
     int32_t *tile;            /* n_tiles x 4 */
     int32_t *part, *range;    /* n_parts x 4; by parameter x 4 */
     int n_parts;
+    syn_left_norms left;      /* norms that products leave in a step */
+    int32_t *rest, *step_range; /* parts of the other parameters, n_rest x 4; ranges of a step */
+    int n_rest;
     double (*factor)[SYN_FACTORS]; /* by parameter */
     bool *trained;            /* by parameter: the rules' word; of a statistic: whether it moves */
     bool swapped;             /* the moving average stands in the weights' place */
@@ -134,6 +137,7 @@ void syn_plan_print_masks(const syn_plan *plan, syn_text *t);
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */
 enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE,
+       SYN_ITEM_REST, /* norms that no product left, in a step in one go */
        SYN_ITEM_TRUST, /* of optimizers that need norms; others have none */
        /* of optimizers that search, in the places of the update and of trust */
        SYN_ITEM_TAKE = SYN_ITEM_UPDATE, SYN_ITEM_COMBINE = SYN_ITEM_TRUST, SYN_ITEM_PLACE,

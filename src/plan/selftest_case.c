@@ -206,7 +206,7 @@ static syn_status run_maps(bench *b, int x, const map_case *m, int n, double *er
     double in[ROWS * COLS];
     for (int i = 0; i < ROWS * COLS; i++) in[i] = (float)((i - ROWS * COLS / 2) * .0437);
     SYN_TRY(syn_graph_fuse(&b->g, &syn_op_map)); /* half as many kernels */
-    SYN_TRY(syn_list_emit(&b->l, b->ctx, &b->g, b->dtype, 1, true, false));
+    SYN_TRY(syn_list_emit(&b->l, b->ctx, &b->g, b->dtype, 1, true, false, NULL));
     SYN_TRY(bench_bind(b, 0));
     SYN_TRY(syn_reals_write(b->l.value[x], b->dtype, 0, in, ROWS * COLS));
     SYN_TRY(syn_list_run(&b->l, b->ctx, 0, b->l.n_items));
@@ -264,7 +264,7 @@ syn_status syn_selftest_random(syn_ctx *ctx, syn_dtype dtype, double *error) {
     if (status == SYN_OK)
         status = syn_buffer_create(&b.block[SYN_BLOCK_CONTROL], ctx, sizeof ctl, "a test");
     if (status == SYN_OK) status = syn_buffer_write(b.block[SYN_BLOCK_CONTROL], 0, ctl, sizeof ctl, true);
-    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true, false);
+    if (status == SYN_OK) status = syn_list_emit(&b.l, ctx, &b.g, dtype, 1, true, false, NULL);
     if (status == SYN_OK) status = bench_bind(&b, 0);
     if (status == SYN_OK) status = compare_mask(&b, x, y, key, rate, error);
     bench_free(&b);

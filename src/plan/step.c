@@ -96,7 +96,7 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
     }
     SYN_TRY(begin_update(plan));
     SYN_TRY(run_nodes(plan, list));
-    if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
+    if (syn_frame_needs_norm(&plan->frame) && plan->n_rest) SYN_TRY(run_item(plan, list, SYN_ITEM_REST));
     SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
     return run_update(plan, list);
 }
