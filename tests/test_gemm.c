@@ -77,6 +77,44 @@ START_TEST(test_providers) {
 }
 END_TEST
 
+/* Operands and results kept as halves, as a step mixes them: forward, the inputs' gradients, the weights', and a
+ * transposing store. */
+START_TEST(test_halves) {
+    static const struct {
+        shape s;
+        int transposed;
+        bool half[3];
+    } product[] = {
+        { { 33, 70, 31 }, 0, { true, true, true } },   { { 13, 37, 100 }, 2, { true, true, true } },
+        { { 17, 150, 96 }, 2, { true, true, true } },  { { 70, 33, 65 }, 1, { true, true, false } },
+        { { 5, 20, 18 }, 1, { true, true, false } },   { { 24, 40, 2100 }, 1, { true, true, false } },
+        { { 3, 40, 4500 }, 0, { true, true, true } },  { { 520, 300, 300 }, 0, { true, true, true } },
+        { { 16, 40, 48 }, 0, { true, false, true } },
+    };
+    int cases = 0;
+    for (int p = 0; p < syn_gemm_providers(); p++) {
+        if (strcmp(syn_gemm_provider(p), syn_ctx_profile(test_ctx())) != 0) continue; /* the profile's own */
+        for (size_t i = 0; i < SYN_COUNT(product) && !(test_small() && i > 1); i++) {
+            syn_gemm g = gemm(product[i].s, product[i].transposed, false, SYN_FLOAT);
+            memcpy(g.half, product[i].half, sizeof g.half);
+            double error = 0;
+            bool taken = false;
+            ok(syn_selftest_gemm(test_ctx(), p, &g, &taken, &error));
+            ck_assert(taken);
+            cases++;
+            /* rounding of the result, if it is halves: 2^-11 at most */
+            ck_assert_msg(error <= (g.half[2] ? 4e-4 : 1e-5), "%d x %d x %d in halves: error %.2e", g.m, g.n, g.k, error);
+        }
+    }
+    ck_assert_int_gt(cases, 0);
+    const syn_gemm g = { .m = 8, .n = 8, .k = 8, .half = { true, true, true } };
+    syn_gemm_plan plan;
+    for (int p = 0; p < syn_gemm_providers(); p++)
+        if (strcmp(syn_gemm_provider(p), "clblast") == 0)
+            ck_assert(!syn_gemm_plan_with(test_ctx(), p, &g, syn_in(0), syn_in(1), syn_out(2), &plan));
+}
+END_TEST
+
 /* What a plan would choose serves every shape, and banning a provider leaves another. */
 START_TEST(test_choice) {
     const syn_gemm g = gemm((shape){ 128, 300, 784 }, 0, false, SYN_FLOAT);
@@ -103,6 +141,7 @@ int main(void) {
     TCase *tc = tcase_create("gemm");
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, test_providers, 0, syn_gemm_providers());
+    tcase_add_test(tc, test_halves);
     tcase_add_test(tc, test_choice);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -19,6 +19,11 @@
 #define CTL_NORM_STEPS(c) ((c)[18])       // norms summed
 #define CTL_PASS(c) ((c)[24])             // of Monte Carlo prediction
 #define CTL_HITS(c, k) ((c)[32 + (k)])    // of loss k
+// Of plans that keep halves, bits of floats: the factor of the loss's gradient, and 1 / that of the last one.
+#define CTL_LOSS_SCALE(c) ((c)[60])
+#define CTL_UNSCALE(c) ((c)[61])
+#define CTL_GOOD(c) ((c)[62])      // steps since the scale changed
+#define CTL_OVERFLOWS(c) ((c)[63]) // steps that changed nothing because it was too large
 #define LATCH_LOSS 1u
 #define LATCH_GRAD 2u
 

@@ -14,16 +14,28 @@ static real row_sum(realv v) { return v; }
 static real row_max(realv v) { return v; }
 #else
 // The n < SYN_VEC elements at p + i, then `pad`.
-static realv vload_tail(__global const real *p, int n, real pad) {
+static realv __attribute__((overloadable)) vload_tail(__global const real *p, int n, real pad) {
     real lane[SYN_VEC];
     for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;
     return VGET(lane, 0);
 }
-static void vstore_tail(realv v, __global real *p, int n) {
+static void __attribute__((overloadable)) vstore_tail(realv v, __global real *p, int n) {
     real lane[SYN_VEC];
     VSET(v, lane, 0);
     for (int k = 0; k < n; k++) STORE(lane[k], p, k);
 }
+#if SYN_HALF
+static realv __attribute__((overloadable)) vload_tail(__global const half *p, int n, real pad) {
+    real lane[SYN_VEC];
+    for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;
+    return VGET(lane, 0);
+}
+static void __attribute__((overloadable)) vstore_tail(realv v, __global half *p, int n) {
+    real lane[SYN_VEC];
+    VSET(v, lane, 0);
+    for (int k = 0; k < n; k++) STORE(lane[k], p, k);
+}
+#endif
 #define VLOAD_TAIL(p, i, n, pad) vload_tail((p) + (i), n, pad)
 #define VSTORE_TAIL(v, p, i, n) vstore_tail(v, (p) + (i), n)
 static real row_sum(realv v) {

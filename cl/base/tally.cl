@@ -20,6 +20,26 @@ static void tally_latch(__global uint *ctl, uint latch) {
     CTL_LATCH_CURSOR(ctl) = CTL_CURSOR(ctl);
 }
 
+// The dynamic loss scale, as torch's GradScaler has it: a gradient that is not finite halves it, and SCALE_STEPS
+// good steps in a row double it. Whether the step is to change nothing: at a scale of 1 a gradient that is not
+// finite is none of the scale's.
+#define SCALE_STEPS 2000
+#define SCALE_MOST 16777216.0f
+static int tally_scale(__global uint *ctl, int bad) {
+    const float scale = as_float(CTL_LOSS_SCALE(ctl));
+    CTL_GOOD(ctl) = bad ? 0 : CTL_GOOD(ctl) + 1;
+    if (bad && scale > 1) {
+        CTL_LOSS_SCALE(ctl) = as_uint(fmax(scale / 2, 1.0f));
+        CTL_OVERFLOWS(ctl) += 1;
+        return 1;
+    }
+    if (CTL_GOOD(ctl) == SCALE_STEPS) {
+        CTL_LOSS_SCALE(ctl) = as_uint(fmin(scale * 2, SCALE_MOST));
+        CTL_GOOD(ctl) = 0;
+    }
+    return 0;
+}
+
 // The batch's n losses. `check` latches, `skip` marks the step; sums of a batch that is not finite stay out
 // of the metrics when its step is skipped.
 static void tally_batch(__global uint *ctl, __global real *metrics, const real *sum, const uint *hits, int n,

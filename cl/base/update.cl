@@ -47,6 +47,13 @@ static int all_finite(__global const real *g, int length) {
 #define STEP_SCALARS(table, ctl) (table + (int)(CTL_UPDATE_STEP(ctl) % SCALAR_ROWS) * N_SCALARS)
 #define TILE_FACTORS(factors, tile) (factors + (tile).w * FACTORS)
 
+// Gradients that started at a scaled loss are brought back before anything reads them.
+#if SYN_HALF
+#define UNSCALED(x, by) ((x) * (by))
+#else
+#define UNSCALED(x, by) (x)
+#endif
+
 // What a tile's update knows besides its elements.
 #define UPDATE_TILE(tile)                                                                          \
     const int first = tile.x, gfirst = tile.y, length = tile.z;                                    \
@@ -55,7 +62,7 @@ static int all_finite(__global const real *g, int length) {
     const real lr_factor = LR_FACTORS ? LOAD(factor, 0) : (real)1, decay = LOAD(factor, 1);        \
     const real coupled = COUPLED ? decay : (real)0;                                                \
     const real l1 = LOAD(factor, 2), l2 = LOAD(factor, 3);                                         \
-    const real share = ACCUMULATE ? 1 / (real)CTL_MICRO(ctl) : (real)1;                            \
+    const real share = UNSCALED(ACCUMULATE ? 1 / (real)CTL_MICRO(ctl) : (real)1, as_float(CTL_UNSCALE(ctl))); \
     const real scheduled_lr = LOAD(row, FRAME_LR) * lr_factor, ema_kept = LOAD(row, FRAME_EMA);    \
     const real clip = CLIP_VALUE  ? LOAD(row, FRAME_CLIP)                                          \
                       : CLIP_EACH ? LOAD(norms, tile.w)                                            \
@@ -86,7 +93,7 @@ static int all_finite(__global const real *g, int length) {
 
 // From the loss's gradient to what is clipped ...
 #define PREPARE(T, w, g)                                                                           \
-    if (ACCUMULATE) g *= share;                                                                    \
+    if (ACCUMULATE || SYN_HALF) g *= share;                                                        \
     if (PENALTY) g += l1 * sign(w) + l2 * w;                                                       \
     if (COUPLED && DECAY_FIRST) g += decay * w;
 

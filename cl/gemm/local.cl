@@ -1,7 +1,7 @@
 // C = op(A) op(B) on work-group tiles in local memory: SIDE x SIDE work-items, REG x REG elements
 // each, TK depths at a time. TA and TB say that A and B are stored transposed. SPLIT gives each
 // chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
-// M, N, K are numbers, or the kernel arguments m, n, k.
+// M, N, K are numbers, or the kernel arguments m, n, k. A_TYPE, B_TYPE, C_TYPE: real or cell.
 //
 // All work-items take every barrier; what lies behind an edge is zero in local memory, never read.
 
@@ -17,7 +17,7 @@
 
 // The size is a promise to the compiler: it may then give a work-item more registers.
 __attribute__((reqd_work_group_size(SIDE, SIDE, 1)))
-KERNEL(gemm_local)(__global const real *a, __global const real *b, __global real *c, int m, int n,
+KERNEL(gemm_local)(__global const A_TYPE *a, __global const B_TYPE *b, __global C_TYPE *c, int m, int n,
                    int k) {
     __local real as[TK * PITCH], bs[TK * PITCH];
     const int x = get_local_id(0), y = get_local_id(1), id = y * SIDE + x;

@@ -1,7 +1,7 @@
 // Copies a matrix into panels for gemm/tile.cl: out[panel][k][lane], PANEL lanes wide, zeros behind
 // the last lane. The matrix holds depth k, lane l at y[k * LANES + l] or, when TURN, at
 // y[l * DEPTH + k]. One work-item copies CHUNK depths of one panel. LANES and DEPTH are numbers, or
-// the kernel arguments lanes and depth.
+// the kernel arguments lanes and depth. TYPE: real or cell.
 
 #if TURN && PANEL % SYN_VEC == 0
 // Transposes SYN_VEC vectors: each round rotates the bits of (vector, lane) left by one.
@@ -24,7 +24,7 @@ static void FN(turn)(realv *t) {
 }
 #endif
 
-KERNEL(gemm_pack)(__global const real *y, __global real *out, int lanes, int depth) {
+KERNEL(gemm_pack)(__global const TYPE *y, __global TYPE *out, int lanes, int depth) {
     // What lies side by side in memory is copied one after the other.
     const int lane0 = get_global_id(!TURN ? 0 : 1) * PANEL, count = min(PANEL, LANES - lane0);
     int k = get_global_id(!TURN ? 1 : 0) * CHUNK;

@@ -1,6 +1,6 @@
 // C = the sum of `parts` matrices of ROWS x COLS elements, one behind the other, in their order.
 // One work-item per vector of a row.
-// EPILOGUE_PARAMS: as in gemm/tile.cl.
+// EPILOGUE_PARAMS, C_TYPE: as in gemm/tile.cl.
 #if ACCUMULATE
 #define PUT(x, i) STORE(LOAD(c, i) + (x), c, i)
 #define VPUT(x, i) VSTORE(VLOAD(c, i) + (x), c, i)
@@ -10,7 +10,7 @@
 #endif
 
 #ifdef EPILOGUE_PARAMS
-KERNEL(gemm_sum)(__global const real *part, __global real *c, int parts EPILOGUE_PARAMS) {
+KERNEL(gemm_sum)(__global const real *part, __global C_TYPE *c, int parts EPILOGUE_PARAMS) {
     const int row = get_global_id(1), col = get_global_id(0) * SYN_VEC, left = COLS - col;
     const size_t at = (size_t)row * COLS + col, next = (size_t)ROWS * COLS;
     realv sum = 0;
@@ -24,7 +24,7 @@ KERNEL(gemm_sum)(__global const real *part, __global real *c, int parts EPILOGUE
     FN(epilogue)(sum, row, col, left, c EPILOGUE_ARGS);
 }
 #else
-KERNEL(gemm_sum)(__global const real *part, __global real *c, int parts) {
+KERNEL(gemm_sum)(__global const real *part, __global C_TYPE *c, int parts) {
     const int row = get_global_id(1), col = get_global_id(0) * SYN_VEC;
     const size_t at = (size_t)row * COLS + col, next = (size_t)ROWS * COLS;
     if (col + SYN_VEC <= COLS) {

@@ -6,7 +6,9 @@
 // X_PACKED says the same of X, in panels of MR rows: X_STEP is MR.
 // TRANS stores C transposed, c[lane * C_STEP + row], else c[row * C_STEP + lane].
 // SPLIT gives each chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
-// ROWS, LANES, DEPTH are numbers, or the kernel arguments rows, lanes, depth.
+// ROWS, LANES, DEPTH are numbers, or the kernel arguments rows, lanes, depth. X_TYPE, Y_TYPE, C_TYPE: real or
+// cell; X_HALF, C_HALF: it is half. Halves to be broadcast are made reals XRUN depths at a time, whole vectors of
+// them; one by one that would take as long as the products.
 //
 // Lanes behind the last one are computed from whatever follows in Y and are never stored; where the
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
@@ -44,15 +46,17 @@
 #define OUT __private real
 #else
 #define HEIGHT MR
-#define OUT __global real
+#define OUT __global C_TYPE
 #endif
 
 // Transposed stores take a tile's columns as vectors.
-#if TRANS && SYN_VEC > 1 && (MR == 2 || MR == 4 || MR == 8 || MR == 16)
+#if TRANS && SYN_VEC > 1 && !(ACCUMULATE && C_HALF) && (MR == 2 || MR == 4 || MR == 8 || MR == 16)
 #define ROWVEC 1
 #define ROWLOAD CAT(vload, MR)
 #define ROWSTORE CAT(vstore, MR)
-#if ACCUMULATE
+#if C_HALF
+#define ROWPUT(x, i) CAT(store_halves, MR)(x, c + (i))
+#elif ACCUMULATE
 #define ROWPUT(x, i) ROWSTORE(ROWLOAD(0, c + (i)) + (x), 0, c + (i))
 #else
 #define ROWPUT(x, i) ROWSTORE(x, 0, c + (i))
@@ -62,17 +66,55 @@
 #endif
 
 // The first `count` elements of a vector whose rest would lie behind the buffer.
-static realv FN(vload_part)(__global const real *y, int count) {
+static realv FN(vload_part)(__global const Y_TYPE *y, int count) {
     real t[SYN_VEC];
     for (int l = 0; l < SYN_VEC; ++l) t[l] = l < count ? LOAD(y, l) : 0;
     return VGET(t, 0);
 }
 
+#if X_HALF
+#define XRUN 16
+#define X_ACROSS (X_PACKED || X_ROW == 1) // the rows of a depth lie side by side
+#if X_ACROSS
+#define X_AT(r, k) xs[(k) % XRUN * MR + (r)]
+#else
+#define X_AT(r, k) xs[(r) * XRUN + (k) % XRUN]
+#endif
+// The depths [k, k + n) of MR rows.
+static void FN(take_x)(__global const X_TYPE *const *px, real *xs, int k, int n, int whole) {
+#if X_ACROSS
+    for (int d = 0; d < n; ++d) {
+#if MR == 2 || MR == 4 || MR == 8 || MR == 16
+        if (whole) {
+            CAT(vstore, MR)(CAT(load_halves, MR)(px[0] + (size_t)(k + d) * X_STEP), 0, xs + d * MR);
+            continue;
+        }
+#endif
+#pragma unroll
+        for (int r = 0; r < MR; ++r) xs[d * MR + r] = LOAD(px[r], (size_t)(k + d) * X_STEP);
+    }
+#else
+#pragma unroll
+    for (int r = 0; r < MR; ++r) {
+        if (n == XRUN) vstore16(load_halves16(px[r] + k), 0, xs + r * XRUN);
+        for (int d = n == XRUN ? n : 0; d < n; ++d) xs[r * XRUN + d] = LOAD(px[r], k + d);
+    }
+#endif
+}
+#define TAKE_X if (k % XRUN == 0) FN(take_x)(px, xs, k, min(XRUN, depth - k), X_PACKED || row0 + MR <= ROWS);
+#else
+#define X_AT(r, k) LOAD(px[r], (size_t)(k) * X_STEP)
+#define TAKE_X
+#endif
+
 // Returns the tile's partial norm. nv is a literal at each call: the loops over it unroll.
-static real FN(tile)(const int nv, __global const real *x, __global const real *y,
+static real FN(tile)(const int nv, __global const X_TYPE *x, __global const Y_TYPE *y,
                      OUT *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
-    __global const real *px[MR];
+    __global const X_TYPE *px[MR];
     realv acc[MR][NV];
+#if X_HALF
+    real xs[XRUN * MR];
+#endif
 #pragma unroll
     for (int r = 0; r < MR; ++r) {
 #if X_PACKED
@@ -95,13 +137,14 @@ static real FN(tile)(const int nv, __global const real *x, __global const real *
 #endif
     for (; k < safe; ++k) {
         realv yv[NV];
+        TAKE_X
 #pragma unroll
         for (int v = 0; v < NV; ++v)
             if (v < nv) yv[v] = VLOAD(y, v * SYN_VEC);
         y += y_step;
 #pragma unroll
         for (int r = 0; r < MR; ++r) {
-            const realv xv = (realv)(LOAD(px[r], (size_t)k * X_STEP));
+            const realv xv = (realv)(X_AT(r, k));
 #pragma unroll
             for (int v = 0; v < NV; ++v)
                 if (v < nv) acc[r][v] = fma(xv, yv[v], acc[r][v]);
@@ -110,6 +153,7 @@ static real FN(tile)(const int nv, __global const real *x, __global const real *
 #if !PACKED
     for (; k < depth; ++k) {
         realv yv[NV];
+        TAKE_X
 #pragma unroll
         for (int v = 0; v < NV; ++v) {
             if (v < nv - 1) yv[v] = VLOAD(y, v * SYN_VEC);
@@ -118,7 +162,7 @@ static real FN(tile)(const int nv, __global const real *x, __global const real *
         y += y_step;
 #pragma unroll
         for (int r = 0; r < MR; ++r) {
-            const realv xv = (realv)(LOAD(px[r], (size_t)k * X_STEP));
+            const realv xv = (realv)(X_AT(r, k));
 #pragma unroll
             for (int v = 0; v < NV; ++v)
                 if (v < nv) acc[r][v] = fma(xv, yv[v], acc[r][v]);
@@ -216,7 +260,7 @@ static real FN(tile)(const int nv, __global const real *x, __global const real *
 #endif
 }
 
-KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real *c, int rows,
+KERNEL(gemm_tile)(__global const X_TYPE *x, __global const Y_TYPE *y, __global C_TYPE *c, int rows,
                   int lanes, int depth EPILOGUE_PARAMS NORM_PARAMS) {
 #if LANES_FIRST
     const int lane0 = get_global_id(0) * PANEL, row0 = get_global_id(1) * HEIGHT;
@@ -262,6 +306,10 @@ KERNEL(gemm_tile)(__global const real *x, __global const real *y, __global real 
 #undef PANEL
 #undef HEIGHT
 #undef OUT
+#undef X_AT
+#undef TAKE_X
+#undef XRUN
+#undef X_ACROSS
 #undef EPILOGUE
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS

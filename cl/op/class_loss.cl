@@ -54,13 +54,13 @@ KERNEL(class_norm)(__global const int *label, __global real *norm, const int row
 #endif
 #define SPREAD (SMOOTH || !LABELS)
 
-KERNEL(class_loss)(__global const real *x, __global const TARGET *target, SAMPLES_ARG
+KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLES_ARG
 #if NORM
                    __global const real *norm,
 #endif
                    __global real *loss, __global int *hit,
 #if GRAD
-                   __global real *dx,
+                   __global cell *dx,
 #endif
                    const int rows) {
     const real smooth = (real)SMOOTHING;
@@ -147,7 +147,15 @@ KERNEL(class_loss)(__global const real *x, __global const TARGET *target, SAMPLE
             STORE(d, dx, at + c);
         }
 #if LABELS
+#if SYN_HALF // what was stored is too coarse to take the factor from
+        real d = (LOGITS ? exp(LOAD(x, at + label) - m) * share : (real)0) - sharp * factor;
+#if SPREAD
+        d -= COEFFICIENT(label) * factor;
+#endif
+        STORE(d, dx, at + label);
+#else
         STORE(LOAD(dx, at + label) - sharp * factor, dx, at + label);
+#endif
 #endif
 #endif
     }

@@ -1,5 +1,5 @@
-// y[block, c] = sum of x[r, c] over the rows of the block, in order.
-KERNEL(colsum)(__global const real *x, __global real *y, const int rows) {
+// y[block, c] = sum of x[r, c] over the rows of the block, in order. FROM: the type of x.
+KERNEL(colsum)(__global const FROM *x, __global real *y, const int rows) {
     const int first = (int)get_global_id(1) * BLOCK, last = min(first + BLOCK, rows);
     y += get_global_id(1) * COLS;
 #if SYN_CPU

@@ -1,5 +1,5 @@
 // Columns [X_FIRST, X_FIRST + COLS) of x become columns [Y_FIRST, Y_FIRST + COLS) of y.
-KERNEL(columns)(__global const real *x, __global real *y, const int rows) {
+KERNEL(columns)(__global const cell *x, __global cell *y, const int rows) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * 16, last = min(first + 16, rows);
     for (int r = first; r < last; r++) {

@@ -1,4 +1,4 @@
-// Rows of the stored set: out[r] = (x[perm[cursor + r]] - shift) * scale, or labels as they are.
+// Rows of the stored set: out[r] = (x[perm[cursor + r]] - shift) * scale, or labels as they are. TO: the type of out.
 #if DIRECT
 #define SOURCE_ROW(r) (r)
 #else
@@ -21,7 +21,7 @@ KERNEL(feed)(__global const STORED *x, __global const int *perm, __global const 
 #if STANDARDISE
              __global const real *shift, __global const real *scale,
 #endif
-             __global real *out, const int rows) {
+             __global TO *out, const int rows) {
 #if SYN_CPU
     FOR_ROWS(r, rows) {
         const size_t from = (size_t)SOURCE_ROW(r) * COLS, to = (size_t)r * COLS;

@@ -5,7 +5,7 @@
 #else
 #define EACH(i, n) for (int i = (int)get_global_id(0); i < n; i = n)
 #endif
-static int FN(winner)(__global const real *x) {
+static int FN(winner)(__global const cell *x) {
     int best = 0;
     real top = LOAD(x, 0);
     for (int p = 1; p < PIECES; p++) {
@@ -18,7 +18,7 @@ static int FN(winner)(__global const real *x) {
     return best;
 }
 #if BACKWARD
-KERNEL(maxout_grad)(__global const real *x, __global const real *dy, __global real *dx, const int n) {
+KERNEL(maxout_grad)(__global const cell *x, __global const cell *dy, __global cell *dx, const int n) {
     EACH(i, n) {
         const size_t at = (size_t)i * PIECES;
         const int best = FN(winner)(x + at);
@@ -26,7 +26,7 @@ KERNEL(maxout_grad)(__global const real *x, __global const real *dy, __global re
     }
 }
 #else
-KERNEL(maxout)(__global const real *x, __global real *y, const int n) {
+KERNEL(maxout)(__global const cell *x, __global cell *y, const int n) {
     EACH(i, n) {
         const size_t at = (size_t)i * PIECES;
         STORE(LOAD(x, at + FN(winner)(x + at)), y, i);

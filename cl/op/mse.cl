@@ -1,8 +1,8 @@
 // loss[r] = mean (MEAN) or sum over the features of (x - t)^2; dx = 2 (x - t) / (features rows) or
 // 2 (x - t), times SCALE; both times OF_SAMPLE(r).
-KERNEL(mse)(__global const real *x, __global const real *t, SAMPLES_ARG __global real *loss,
+KERNEL(mse)(__global const cell *x, __global const real *t, SAMPLES_ARG __global real *loss,
 #if GRAD
-            __global real *dx,
+            __global cell *dx,
 #endif
             const int rows) {
 #if MEAN

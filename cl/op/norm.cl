@@ -30,7 +30,7 @@ KERNEL(norm)(__global const real *params, __global const real *grads, __global c
     const int first = POINT(head), gfirst = head.y, length = tail.y + tail.z - head.y; // tiles follow each other
     __global const real *factor = TILE_FACTORS(factors, head);
     const real decay = LOAD(factor, 1), l1 = LOAD(factor, 2), l2 = LOAD(factor, 3);
-    const real share = ACCUMULATE ? 1 / (real)CTL_GRADS(ctl) : (real)1;
+    const real share = UNSCALED(ACCUMULATE ? 1 / (real)CTL_GRADS(ctl) : (real)1, 1 / as_float(CTL_LOSS_SCALE(ctl)));
     real norm = 0, penalty = 0;
     int i = TILE_FROM;
 #if SYN_CPU

@@ -3,7 +3,7 @@
 // sums of integers, so their order does not matter. Values: by output, running mean and squared deviations of
 // the targets (merged batch by batch after Chan et al. 1979) and squared errors with what rounding left out.
 #ifdef KIND_VALUES
-KERNEL(report_values)(__global const real *x, __global const real *t, __global uint *counts,
+KERNEL(report_values)(__global const cell *x, __global const real *t, __global uint *counts,
                       __global real *moments, const int rows) {
     const int f = (int)get_global_id(0);
     if (f >= COLS) return;
@@ -26,7 +26,7 @@ KERNEL(report_values)(__global const real *x, __global const real *t, __global u
 }
 #undef KIND_VALUES
 #elif defined(KIND_BITS) || defined(KIND_SIGNS)
-KERNEL(report_classes)(__global const real *x, __global const real *t, __global uint *counts, const int rows) {
+KERNEL(report_classes)(__global const cell *x, __global const real *t, __global uint *counts, const int rows) {
     FOR_ROWS(r, rows) {
         for (int c = 0; c < COLS; c++) {
             const size_t at = (size_t)r * COLS + c;
@@ -47,9 +47,9 @@ KERNEL(report_classes)(__global const real *x, __global const real *t, __global 
 #else
 #define TARGET real
 #endif
-KERNEL(report_classes)(__global const real *x, __global const TARGET *t, __global uint *counts, const int rows) {
+KERNEL(report_classes)(__global const cell *x, __global const TARGET *t, __global uint *counts, const int rows) {
     FOR_ROWS(r, rows) {
-        __global const real *row = x + (size_t)r * COLS;
+        __global const cell *row = x + (size_t)r * COLS;
 #ifdef KIND_LABELS
         const int class = t[r], counted = t[r] != IGNORED;
 #else

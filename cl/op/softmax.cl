@@ -1,7 +1,7 @@
 // y = softmax(x) or its logarithm (LOG), row by row; BACKWARD: dx from y and dy.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
 #if BACKWARD
-KERNEL(softmax_grad)(__global const real *y, __global const real *dy, __global real *dx, const int rows) {
+KERNEL(softmax_grad)(__global const cell *y, __global const cell *dy, __global cell *dx, const int rows) {
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv part = 0;
@@ -24,7 +24,7 @@ KERNEL(softmax_grad)(__global const real *y, __global const real *dy, __global r
     }
 }
 #else
-KERNEL(softmax)(__global const real *x, __global real *y, const int rows) {
+KERNEL(softmax)(__global const cell *x, __global cell *y, const int rows) {
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv top = (realv)(-INFINITY), sum = 0, tail = 0;
@@ -37,7 +37,7 @@ KERNEL(softmax)(__global const real *x, __global real *y, const int rows) {
         for (int c = 0; c < FULL; c += SYN_VEC) {
             const realv p = exp(VLOAD(x, at + c) - m);
             sum += p;
-#if !LOG
+#if !LOG && !SYN_HALF
             VSTORE(p, y, at + c);
 #endif
         }
@@ -55,7 +55,11 @@ KERNEL(softmax)(__global const real *x, __global real *y, const int rows) {
         if (FULL < COLS) VSTORE_TAIL((tail - m) - rest, y, at + FULL, COLS - FULL);
 #else
         const real scale = 1 / row_sum(sum);
+#if SYN_HALF // rounded once
+        for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, y, at + c);
+#else
         for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(VLOAD(y, at + c) * scale, y, at + c);
+#endif
         if (FULL < COLS) VSTORE_TAIL(tail * scale, y, at + FULL, COLS - FULL);
 #endif
     }

@@ -1,10 +1,10 @@
 // loss[r] = log(sum exp x[r]) - x[r, label]; hit[r] = (argmax x[r] == label);
 // dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1, times SCALE; both times OF_SAMPLE(r).
 #define FULL (COLS / SYN_VEC * SYN_VEC)
-KERNEL(softmax_xent)(__global const real *x, __global const int *label,
+KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
                      SAMPLES_ARG __global real *loss, __global int *hit,
 #if GRAD
-                     __global real *dx,
+                     __global cell *dx,
 #endif
                      const int rows) {
     FOR_ROWS(r, rows) {
@@ -38,7 +38,11 @@ KERNEL(softmax_xent)(__global const real *x, __global const int *label,
         const real scale = factor / s;
         for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, dx, at + c);
         if (FULL < COLS) VSTORE_TAIL(tail * scale, dx, at + FULL, COLS - FULL);
+#if SYN_HALF // what was stored is too coarse to take the factor from
+        STORE((exp(xl - m) - s) * scale, dx, at + label[r]);
+#else
         STORE(LOAD(dx, at + label[r]) - factor, dx, at + label[r]);
+#endif
 #endif
     }
 }

@@ -39,9 +39,10 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
 #endif
     if (lane == 0) {
         if (CHECK && CTL_GRAD_LATCH(ctl) && !CTL_LATCH(ctl)) CTL_LATCH(ctl) = LATCH_GRAD;
+        if (SCALER && (flags & TALLY_SUM)) CTL_UNSCALE(ctl) = as_uint(1 / as_float(CTL_LOSS_SCALE(ctl)));
         if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, N_LOSSES, rows, CHECK, SKIP);
         if (flags & TALLY_ADVANCE) {
-            int bad = SKIP && CTL_BAD_BATCH(ctl), guilty = -1;
+            int bad = SKIP && CTL_BAD_BATCH(ctl), guilty = -1, overflow = 0;
 #if NORMS
             // Norm of each parameter, and of all; ranges[p] = (first part, parts).
             real all = 0, penalty = 0;
@@ -50,6 +51,10 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
             for (int p = 0; p < n_params; p++) {
                 const int4 range = ranges[p];
                 real one = norm_of(CLIP_P, partial + range.x, range.y);
+#if SYN_HALF // products leave norms of what they made, the norm kernel those of gradients brought back
+                const real back = 1 / as_float(CTL_LOSS_SCALE(ctl));
+                if (range.x >= 2 * n_parts) one *= CLIP_P == 2 ? back * back : back;
+#endif
                 for (int k = range.x; PENALTY && k < range.x + range.y; k++) penalty += LOAD(partial, n_parts + k);
                 if (guilty < 0 && one - one != 0) guilty = p;
                 all = NORM_JOIN(CLIP_P, all, one);
@@ -58,28 +63,31 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
                                                 : limit / fmax(one, limit), norms, p);
             }
             if (CLIP_P == 2) all = sqrt(all);
+            if (SCALER == 2 && !bad && !CTL_LATCH(ctl)) overflow = tally_scale(ctl, guilty >= 0);
             metrics[METRIC_CLIP] = CLIP_TORCH ? fmin((real)1, limit / (all + (real)1e-6))
                                               : limit / fmax(all, limit);
-            metrics[METRIC_NORM] = all;
-            metrics[METRIC_PENALTY] = penalty;
-            if (!(SKIP && (bad || guilty >= 0))) {
+            if (!overflow) {
+                metrics[METRIC_NORM] = all;
+                metrics[METRIC_PENALTY] = penalty;
+            }
+            if (!(overflow || (SKIP && (bad || guilty >= 0)))) {
                 metrics[METRIC_NORMS] += all;
                 metrics[METRIC_PENALTIES] += penalty;
                 CTL_NORM_STEPS(ctl) += 1;
             }
-            if (CHECK && guilty >= 0 && !CTL_LATCH(ctl)) {
+            if (CHECK && guilty >= 0 && !overflow && !CTL_LATCH(ctl)) {
                 latch_gradient(ctl, guilty);
                 tally_latch(ctl, LATCH_GRAD);
             }
-            bad |= SKIP && guilty >= 0;
+            bad |= SKIP && guilty >= 0 && !overflow;
 #endif
-            CTL_SKIP(ctl) = (uint)bad;
+            CTL_SKIP(ctl) = (uint)(bad || overflow);
             if (bad) {
                 CTL_SKIPPED(ctl) += 1;
                 CTL_SKIP_GUILTY(ctl) = (uint)(guilty + 1);
             }
             CTL_UPDATE_STEP(ctl) = CTL_STEP(ctl);
-            if (!bad && !CTL_LATCH(ctl)) CTL_STEP(ctl) += 1;
+            if (!bad && !overflow && !CTL_LATCH(ctl)) CTL_STEP(ctl) += 1;
             CTL_BAD_BATCH(ctl) = 0;
             CTL_MICRO(ctl) = CTL_GRADS(ctl);
             CTL_GRADS(ctl) = 0;

@@ -50,8 +50,10 @@ SYN_API const char *syn_status_name(syn_status status);
 /* Which framework's definitions fill the defaults; 0: the net's own preset, keras unless set. */
 typedef enum syn_preset { SYN_PRESET_DEFAULT = 0, SYN_KERAS, SYN_TORCH } syn_preset;
 
-/* Arithmetic and storage type of a plan. */
-typedef enum syn_dtype { SYN_FLOAT = 0, SYN_DOUBLE = 1 } syn_dtype;
+/* Arithmetic and storage type of a plan. SYN_HALF: arithmetic in float; activations and the weights that
+ * products read are kept in 16 bits, weights of the optimizer, its slots, gradients of weights, losses and
+ * statistics in 32. */
+typedef enum syn_dtype { SYN_FLOAT = 0, SYN_DOUBLE = 1, SYN_HALF = 2 } syn_dtype;
 
 /* A shape without its batch axis; row major, channels last. */
 #define SYN_MAX_RANK 5

@@ -31,7 +31,8 @@ typedef struct syn_cl_array {
 } syn_cl_array;
 SYN_API syn_status syn_step_cl(syn_plan *plan, const syn_cl_array *x, const syn_cl_array *y,
                                cl_event *event);
-/* Forward in test mode into the caller's buffer: rows x output shape of the plan's type. */
+/* Forward in test mode into the caller's buffer: rows x output shape in the plan's type, of SYN_HALF
+ * 16 bits each. */
 SYN_API syn_status syn_infer_cl(syn_plan *plan, const syn_cl_array *x, cl_mem out, size_t offset,
                                 cl_event *event);
 

@@ -22,7 +22,9 @@ typedef struct syn_plan_opts {
     syn_optim optim;       /* default: sgd. No optimizer is run by an inference plan */
     syn_schedule schedule; /* default: constant */
     int batch;             /* rows of a full step; default 32 */
-    syn_dtype dtype;       /* SYN_DOUBLE needs fp64; the same kernels */
+    syn_dtype dtype;       /* SYN_DOUBLE needs fp64; the same kernels. SYN_HALF: see syn_dtype */
+    double loss_scale;     /* of SYN_HALF: the loss's gradient is multiplied by it, so that small ones do not vanish
+                              in 16 bits, and gradients of weights divided; default: dynamic, see syn_loss_scale */
     syn_preset preset;     /* of optim and schedule; default: the net's */
     bool no_fuse;          /* one kernel per map: for tests */
     bool keep;             /* no buffer is reused: every activation and its gradient stays readable */
@@ -96,6 +98,12 @@ SYN_API syn_status syn_activation_grad_read(syn_plan *plan, const char *layer, d
 /* Optimizer slot ("m", "v", ...) of a parameter. */
 SYN_API syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, double *out,
                                  int64_t n);
+
+/* The factor of the loss's gradient in plans of dtype half (1 in others), and how many steps it made too large so
+ * far (may be NULL). Dynamic, it starts at 65536; a gradient that is not finite halves it, and that step changes
+ * nothing; 2000 steps without one double it, up to 2^24 (torch's GradScaler). At 1 a gradient that is not finite
+ * is what on_nonfinite says. Waits. */
+SYN_API syn_status syn_loss_scale(syn_plan *plan, double *scale, int64_t *overflows);
 
 SYN_API int64_t syn_plan_step(const syn_plan *plan); /* optimizer steps taken */
 

@@ -60,6 +60,10 @@ static const struct {
 };
 
 size_t syn_type_size(syn_type type) { return (unsigned)type < SYN_TYPES ? types[type].size : 0; }
+const char *syn_dtype_name(syn_dtype dtype) {
+    return dtype == SYN_DOUBLE ? "double" : dtype == SYN_HALF ? "half" : "float";
+}
+
 const char *syn_type_name(syn_type type) {
     return (unsigned)type < SYN_TYPES ? types[type].name : "unknown";
 }

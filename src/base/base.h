@@ -36,6 +36,8 @@ const char *syn_text_str(const syn_text *t); /* never NULL */
 syn_status syn_text_status(const syn_text *t);
 void syn_text_free(syn_text *t);
 
+const char *syn_dtype_name(syn_dtype dtype); /* "float", "double", "half" */
+
 double syn_seconds(void); /* monotonic */
 
 char *syn_strdup(const char *s); /* NULL in, NULL out */

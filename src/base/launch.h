@@ -30,6 +30,7 @@ typedef enum syn_block {
     SYN_BLOCK_METRICS, /* sums over an epoch: see cl/base/control.cl */
     SYN_BLOCK_SCALARS, /* rows of step scalars */
     SYN_BLOCK_PARAMS,
+    SYN_BLOCK_HALVES,  /* the parameters again, as halves: what kernels of the net read in plans of dtype half */
     SYN_BLOCK_GRADS,
     SYN_BLOCK_SLOTS,
     SYN_BLOCK_TILES,
@@ -89,7 +90,7 @@ static inline syn_arg syn_block_arg(syn_block b, bool writes) {
 }
 
 /* A map that runs in a product's kernel, on elements of C before they are stored. `text` defines
- *   FN(epilogue)(realv acc, int row, int col, int left, __global real *o0 EPILOGUE_PARAMS)
+ *   FN(epilogue)(realv acc, int row, int col, int left, __global TYPE *o0 EPILOGUE_PARAMS)
  * for min(left, SYN_VEC) elements from (row, col) on; o0 takes C's place. EPILOGUE_PARAMS is `params`, EPILOGUE_ARGS
  * the same names, and arg what is bound to them. */
 typedef struct syn_epilogue {

@@ -28,7 +28,7 @@ typedef struct syn_option {
     double def[2]; /* keras, torch */
     const char *text_def[2];
     double lo, hi;
-    const char *choices; /* CHOICE: "a|b|c"; INT: a word that is allowed besides, "all"; NULL: none */
+    const char *choices; /* CHOICE: "a|b|c"; INT: a word that is allowed besides, "all"; REAL: one that means the default; NULL: none */
     const char *doc;
     size_t offset;
     const struct syn_table *(*table)(void); /* INIT, SPECS: the table they come from */

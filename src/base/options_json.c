@@ -81,7 +81,15 @@ static syn_status expects(const json_t *v, const char *where, const char *name, 
 }
 
 static syn_status read_real(const syn_option *o, double *out, json_t *v, const char *where) {
-    if (!json_is_number(v)) return expects(v, where, o->name, "a number");
+    if (o->choices && json_is_string(v) && !strcmp(json_string_value(v), o->choices)) {
+        *out = 0;
+        return SYN_OK;
+    }
+    if (!json_is_number(v)) {
+        char what[64];
+        snprintf(what, sizeof what, o->choices ? "a number, or %s" : "a number", o->choices);
+        return expects(v, where, o->name, what);
+    }
     double d = json_number_value(v);
     SYN_TRY(syn_option_check(o, d, v, where));
     *out = fabs(d) <= SYN_TINY ? SYN_ZERO : d;

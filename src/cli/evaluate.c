@@ -208,8 +208,7 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call, i
     if (status == SYN_OK) status = cli_experiment_net(e); /* checks the data against the model */
     s->weighted = cli_experiment_weighted(e);
     if (status == SYN_OK)
-        status = cli_session_load(s, weights, device, e->train.batch,
-                                  e->train.dtype == 2 ? SYN_DOUBLE : SYN_FLOAT);
+        status = cli_session_load(s, weights, device, e->train.batch, cli_dtype(&e->train));
     free(experiment);
     free(weights);
     SYN_TRY(status);

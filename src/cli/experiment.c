@@ -76,8 +76,13 @@ static const syn_option train_options[] = {
         .doc = "of initial weights, masks and shuffling"),
     OPT(cli_train_opts, shuffle, CHOICE, .def = { 2, 2 }, .choices = "no|yes",
         .doc = "a new order of the training data every epoch"),
-    OPT(cli_train_opts, dtype, CHOICE, .def = { 1, 1 }, .choices = "float|double",
-        .doc = "arithmetic and storage on the device"),
+    OPT(cli_train_opts, dtype, CHOICE, .def = { 1, 1 }, .choices = "float|double|half",
+        .doc = "arithmetic and storage on the device; half: arithmetic in float, activations and "
+               "the weights that products read in 16 bits; weights are updated and saved in float"),
+    OPT(cli_train_opts, loss_scale, REAL, .lo = 1e-6, .hi = 16777216, .choices = "dynamic",
+        .doc = "of dtype half: factor of the gradients while they are in 16 bits; dynamic: from "
+               "65536 on, halved by a gradient that is not finite, whose step changes nothing, and "
+               "doubled by 2000 good steps; default: dynamic"),
     OPT(cli_train_opts, stream, FLAG,
         .doc = "send each batch to the device, though all data "
                "would fit there"),

@@ -29,7 +29,8 @@ typedef struct cli_train_opts {
     const char *init;
     int batch, epochs, steps, seed;
     int shuffle; /* 1 no, 2 yes */
-    int dtype;   /* 1 float, 2 double */
+    int dtype;   /* 1 float, 2 double, 3 half: see cli_dtype */
+    double loss_scale;
     bool stream;
     double memory_limit;
     int accumulate, on_nonfinite; /* on_nonfinite: 1 stop, 2 skip, 3 propagate */
@@ -50,6 +51,8 @@ typedef struct cli_checkpoint_opts {
     syn_preset preset;
     int every, every_steps;
 } cli_checkpoint_opts;
+
+static inline syn_dtype cli_dtype(const cli_train_opts *t) { return (syn_dtype)(t->dtype - 1); }
 
 extern const syn_def cli_top_def, cli_data_def, cli_train_def, cli_checkpoint_def, cli_rule_def;
 const syn_table *cli_losses(void); /* the rows of the layer table that are losses */

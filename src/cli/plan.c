@@ -107,6 +107,16 @@ static int64_t stored(const syn_data *d) {
     return row * syn_data_rows(d);
 }
 
+static void print_dtype(const cli_train_opts *t) {
+    if (cli_dtype(t) == SYN_DOUBLE) {
+        printf("Arithmetic and storage in double.\n");
+        return;
+    }
+    printf("Activations and the weights that products read in 16 bits, arithmetic and updates in 32; loss scale ");
+    if (t->loss_scale != 0) printf("%g.\n", t->loss_scale);
+    else printf("dynamic.\n");
+}
+
 static void print_sizes(const cli_experiment *e, const cli_session *s) {
     syn_plan_sizes z;
     char a[32], b[32];
@@ -115,6 +125,7 @@ static void print_sizes(const cli_experiment *e, const cli_session *s) {
     printf("\n%s parameters. ", cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)));
     printf("A step of %d samples: %d launches, %s operations, %s moved.\n", e->train.batch,
            z.launches, cli_short_text(a, sizeof a, z.flops), cli_bytes_text(b, sizeof b, z.bytes));
+    if (e->train.dtype != 1) print_dtype(&e->train);
     printf("%s steps an epoch, %s in %d epochs%s.\n\nmemory on the device\n",
            cli_count_text(a, sizeof a, (double)steps),
            cli_count_text(b, sizeof b, (double)steps * e->train.epochs), e->train.epochs,

@@ -46,6 +46,7 @@ bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, s
     (void)b;
     (void)c;
     if (g->dtype == SYN_DOUBLE && !p->fp64) return false;
+    if (g->half[0] || g->half[1] || g->half[2]) return false; /* its Hgemm computes in halves, too */
     /* The indirect kernel pads each operand to multiples of its tiles, at most 128 each way. */
     int64_t m = syn_round_up(g->m, 128), n = syn_round_up(g->n, 128), k = syn_round_up(g->k, 128);
     int64_t real = g->dtype == SYN_DOUBLE ? 8 : 4;

@@ -31,6 +31,7 @@ typedef struct product {
     int x_row, x_step, y_step;
     bool turn_y; /* Y is stored lane by lane: pack it */
     bool packed, x_packed, trans, accumulate;
+    bool x_half, y_half, c_half;
     int mr, nv, chunk; /* chunk 0: the depth is not split */
     int turns;         /* tiles a work-item takes, one below the other */
     int vec, size;
@@ -70,6 +71,10 @@ static void choose(product *g) {
     if (deep && (tiles < SPLIT_TILES || (large && !g->packed))) g->chunk = (int)chunk;
 }
 
+static const char *type_of(bool half) { return half ? "cell" : "real"; }
+
+static int size_of(const product *g, bool half) { return half ? 2 : g->size; }
+
 static void call_init(syn_call *c, const char *source, const char *entry) {
     *c = (syn_call){ .source = source, .entry = entry, .dims = 3, .local = { 1, 1, 1 } };
 }
@@ -87,7 +92,9 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
     int chunk = turn ? PACK_TURN : PACK_COPY;
     call_init(c, "gemm/pack.cl", "gemm_pack");
     syn_text t = { 0 };
-    syn_text_add(&t, "#define PANEL %d\n#define CHUNK %d\n#define TURN %d\n", wide, chunk, turn);
+    bool half = is_x ? g->x_half : g->y_half;
+    syn_text_add(&t, "#define PANEL %d\n#define CHUNK %d\n#define TURN %d\n#define TYPE %s\n", wide, chunk, turn,
+                 type_of(half));
     if (is_x ? g->rows_vary : g->lanes_vary) syn_text_add(&t, "#define LANES lanes\n");
     else syn_text_add(&t, "#define LANES %d\n", lanes);
     if (g->depth_vary) syn_text_add(&t, "#define DEPTH depth\n");
@@ -100,7 +107,7 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
     c->global[turn ? 0 : 1] = (size_t)syn_ceil_div(g->depth, chunk);
     c->global[turn ? 1 : 0] = (size_t)syn_ceil_div(lanes, wide);
     c->global[2] = 1;
-    c->bytes = 2.0 * g->size * lanes * g->depth;
+    c->bytes = 2.0 * size_of(g, half) * lanes * g->depth;
 }
 
 static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_call *c) {
@@ -115,7 +122,9 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
     call_init(c, "gemm/tile.cl", "gemm_tile");
     syn_text t = { 0 };
     syn_text_add(&t, "#define MR %d\n#define NV %d\n#define NV_LAST %d\n", g->mr, g->nv, last);
-    syn_text_add(&t, "#define X_PACKED %d\n", g->x_packed);
+    syn_text_add(&t, "#define X_PACKED %d\n#define X_TYPE %s\n#define Y_TYPE %s\n#define C_TYPE %s\n", g->x_packed,
+                 type_of(g->x_half), type_of(g->y_half), type_of(g->c_half && !g->chunk));
+    syn_text_add(&t, "#define X_HALF %d\n#define C_HALF %d\n", g->x_half, g->c_half && !g->chunk);
     syn_text_add(&t, "#define PACKED %d\n#define TRANS %d\n#define SPLIT %d\n", g->packed,
                  g->trans, g->chunk);
     syn_text_add(&t, "#define ACCUMULATE %d\n#define LANES_FIRST %d\n",
@@ -140,15 +149,15 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
     c->global[1] = lanes_first ? row_tiles : lane_tiles;
     c->global[2] = parts;
     c->flops = 2.0 * g->rows * g->lanes * g->depth;
-    c->bytes = (double)g->size * ((double)g->rows * g->depth + (double)g->lanes * g->depth +
-                                  (double)g->rows * g->lanes * (double)parts);
+    c->bytes = (double)size_of(g, g->x_half) * g->rows * g->depth + (double)size_of(g, g->y_half) * g->lanes * g->depth +
+               (double)size_of(g, g->c_half && !g->chunk) * g->rows * g->lanes * (double)parts;
 }
 
 static void add_sum(const product *g, int m, int n, syn_arg parts, syn_arg c_arg, syn_call *c) {
     int count = (int)syn_ceil_div(g->depth, g->chunk);
     call_init(c, "gemm/sum.cl", "gemm_sum");
-    c->defs = syn_format("#define ROWS %d\n#define COLS %d\n#define ACCUMULATE %d\n", m, n,
-                         g->accumulate);
+    c->defs = syn_format("#define ROWS %d\n#define COLS %d\n#define ACCUMULATE %d\n#define C_TYPE %s\n", m, n,
+                         g->accumulate, type_of(g->c_half));
     syn_call_arg(c, parts);
     syn_call_arg(c, c_arg);
     syn_call_arg(c, syn_int(count));
@@ -156,7 +165,7 @@ static void add_sum(const product *g, int m, int n, syn_arg parts, syn_arg c_arg
     c->global[1] = (size_t)m;
     c->global[2] = 1;
     c->flops = (double)m * n * count;
-    c->bytes = (double)g->size * m * n * (count + 1);
+    c->bytes = (double)(g->size * count + size_of(g, g->c_half)) * m * n;
 }
 
 /* The epilogue's text in front of the kernel's, and its arguments behind the kernel's. */
@@ -200,6 +209,9 @@ static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
     g->size = s->dtype == SYN_DOUBLE ? 8 : 4;
     g->vec = s->dtype == SYN_DOUBLE ? p->vec_double : p->vec_float;
     if (g->vec < 1) g->vec = 1;
+    g->x_half = s->half[swap];
+    g->y_half = s->half[!swap];
+    g->c_half = s->half[2];
     bool batch_rows = !s->ta; /* the batch is m, or k in weight gradients */
     if (swap) {
         g->rows = s->n;
@@ -259,7 +271,7 @@ static syn_arg pack(const product *g, const syn_profile *p, bool is_x, syn_arg f
     int64_t lanes = is_x ? syn_round_up(g->rows, g->mr) : syn_round_up(g->lanes, g->nv * g->vec);
     syn_arg to = syn_scratch(out->scratch);
     add_pack(g, is_x, from, to, &out->call[out->n_calls++]);
-    out->scratch += syn_round_up(lanes * g->depth * g->size, p->align);
+    out->scratch += syn_round_up(lanes * g->depth * size_of(g, is_x ? g->x_half : g->y_half), p->align);
     to.writes = false;
     return to;
 }

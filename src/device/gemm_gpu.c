@@ -63,6 +63,8 @@ static void vary(const syn_gemm *g, const syn_profile *p, const syn_gemm_variant
     t->chunk = v->chunk;
 }
 
+static const char *type_of(bool half) { return half ? "cell" : "real"; }
+
 static void add_local(const syn_gemm *g, const tiling *t, syn_arg a, syn_arg b, syn_arg c,
                       syn_call *call) {
     int tile = t->side * t->reg;
@@ -73,6 +75,8 @@ static void add_local(const syn_gemm *g, const tiling *t, syn_arg a, syn_arg b, 
                  t->reg, DEPTH_STEP, t->chunk);
     syn_text_add(&s, "#define TA %d\n#define TB %d\n#define ACCUMULATE %d\n", g->ta, g->tb,
                  g->accumulate && !t->chunk);
+    syn_text_add(&s, "#define A_TYPE %s\n#define B_TYPE %s\n#define C_TYPE %s\n", type_of(g->half[0]),
+                 type_of(g->half[1]), type_of(g->half[2] && !t->chunk));
     /* The batch is k in weight gradients, else m: an argument, so that its sizes share a kernel. */
     if (g->ta) syn_text_add(&s, "#define M %d\n#define N %d\n#define K k\n", g->m, g->n);
     else syn_text_add(&s, "#define M m\n#define N %d\n#define K %d\n", g->n, g->k);
@@ -93,16 +97,17 @@ static void add_local(const syn_gemm *g, const tiling *t, syn_arg a, syn_arg b, 
     call->global[1] = (size_t)(syn_ceil_div(g->m, tile) * t->side);
     call->global[2] = parts;
     call->flops = 2.0 * g->m * g->n * g->k;
-    call->bytes = (g->dtype == SYN_DOUBLE ? 8.0 : 4.0) *
-                  ((double)g->m * g->k + (double)g->n * g->k + (double)g->m * g->n * (double)parts);
+    const double real = g->dtype == SYN_DOUBLE ? 8 : 4;
+    call->bytes = (g->half[0] ? 2 : real) * g->m * g->k + (g->half[1] ? 2 : real) * g->n * g->k +
+                  (g->half[2] && !t->chunk ? 2 : real) * g->m * g->n * (double)parts;
 }
 
 static void add_sum(const syn_gemm *g, const tiling *t, int vec, syn_arg parts, syn_arg c,
                     syn_call *call) {
     int count = (int)syn_ceil_div(g->k, t->chunk);
     *call = (syn_call){ .source = "gemm/sum.cl", .entry = "gemm_sum", .dims = 2 };
-    call->defs = syn_format("#define ROWS %d\n#define COLS %d\n#define ACCUMULATE %d\n", g->m, g->n,
-                            g->accumulate);
+    call->defs = syn_format("#define ROWS %d\n#define COLS %d\n#define ACCUMULATE %d\n#define C_TYPE %s\n", g->m, g->n,
+                            g->accumulate, type_of(g->half[2]));
     syn_call_arg(call, parts);
     syn_call_arg(call, c);
     syn_call_arg(call, syn_int(count));

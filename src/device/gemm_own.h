@@ -22,7 +22,8 @@ typedef struct syn_gemm {
     int m, n, k;
     bool ta, tb;
     bool accumulate; /* C += instead of C = */
-    syn_dtype dtype;
+    syn_dtype dtype; /* float or double */
+    bool half[3];    /* A, B, C are kept as halves */
     const syn_gemm_variant *variant; /* NULL: the provider's own choice. One that is not possible is left out, too */
     const syn_epilogue *epilogue; /* NULL: none; a provider may leave it out, see syn_gemm_plan.epilogue */
     int norm, norm_base; /* 1 to 3: also the partial norms of C's tiles, into the plan's block from norm_base on: p

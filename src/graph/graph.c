@@ -63,6 +63,7 @@ int syn_graph_node(syn_graph *g, const syn_op *op, const int *in, int n_in, cons
 void syn_graph_add_loss(syn_graph *g, int node, int loss, int hits) {
     g->node[node].r[SYN_LOSS_SCALE] = 1;
     if (g->n_losses == SYN_MAX_ENDS) return; /* describing refuses more */
+    g->value[loss].wide = true;
     g->loss[g->n_losses] = loss;
     g->hits[g->n_losses++] = hits;
 }
@@ -89,12 +90,30 @@ int syn_value_root(const syn_graph *g, int value) {
     return value;
 }
 
+bool syn_value_half(const syn_graph *g, int value, syn_dtype dtype) {
+    const syn_value *v = &g->value[syn_value_root(g, value)];
+    return dtype == SYN_HALF && !v->integer && !v->wide && (v->batched || v->kind == SYN_VALUE_PARAM);
+}
+
+int64_t syn_value_size(const syn_graph *g, int value, syn_dtype dtype) {
+    if (g->value[value].integer) return 4;
+    return syn_value_half(g, value, dtype) ? 2 : dtype == SYN_DOUBLE ? 8 : 4;
+}
+
 int64_t syn_emit_count(const syn_emit *e, int value) {
     return syn_value_count(e->graph, value) * (e->graph->value[value].batched ? e->rows : 1);
 }
 
 int64_t syn_emit_rows(const syn_emit *e, int value) {
     return syn_emit_count(e, value) / syn_value_cols(e->graph, value);
+}
+
+double syn_emit_bytes(const syn_emit *e, int value) {
+    return (double)(syn_emit_count(e, value) * syn_value_size(e->graph, value, e->dtype));
+}
+
+const char *syn_emit_type(const syn_emit *e, int value) {
+    return syn_value_half(e->graph, value, e->dtype) ? "cell" : "real";
 }
 
 /* Nodes are kept when an output is read by a kept node, is a gradient or a parameter, is marked `keep`, or is one

@@ -21,6 +21,7 @@ typedef struct syn_value {
     syn_shape shape;
     bool batched;
     bool integer;  /* int32 elements, else real */
+    bool wide;     /* reals, also where a plan keeps tensors as halves: see syn_value_half */
     bool keep;     /* shares its memory with nothing and stays readable after the step */
     syn_value_kind kind;
     int param;     /* PARAM, GRAD: number of the net's parameter */
@@ -51,6 +52,7 @@ typedef struct syn_op {
     /* Describe the calls that compute the node. NULL: a view, nothing runs. */
     syn_status (*emit)(syn_emit *e, const syn_node *node);
     syn_in_place in_place;
+    bool reals;    /* its kernels know no halves yet */
     bool epilogue; /* what it stores may go through a map first, where the kernel can */
 } syn_op;
 
@@ -113,6 +115,10 @@ bool syn_graph_is_result(const syn_graph *g, int value); /* a loss, hits or an o
 int64_t syn_value_count(const syn_graph *g, int value); /* elements without the batch axis */
 int64_t syn_value_cols(const syn_graph *g, int value);  /* last axis */
 int syn_value_root(const syn_graph *g, int value);      /* through aliases */
+/* Kept as halves in a plan of dtype: activations and their gradients, and the weights that kernels read. Not
+ * losses, targets and statistics (`wide`), nor what has no batch axis: gradients of weights, and maps of them. */
+bool syn_value_half(const syn_graph *g, int value, syn_dtype dtype);
+int64_t syn_value_size(const syn_graph *g, int value, syn_dtype dtype); /* bytes of an element */
 
 /* Gradient pass (grad.c): from the gradients of the graph's losses, and of loss_node (-1: none besides), to every value that `wanted` (by value
  * number, n_values entries) or that leads to one. Sets value.grad, and tags gradients of PARAM
@@ -149,9 +155,12 @@ struct syn_emit {
 };
 int64_t syn_emit_count(const syn_emit *e, int value); /* elements with the batch axis */
 int64_t syn_emit_rows(const syn_emit *e, int value);  /* count / last axis */
+double syn_emit_bytes(const syn_emit *e, int value);
+const char *syn_emit_type(const syn_emit *e, int value); /* of its elements in kernels: "cell" or "real" */
 static inline int syn_emit_vec(const syn_emit *e) {
     return e->dtype == SYN_DOUBLE ? e->profile->vec_double : e->profile->vec_float;
 }
+/* Bytes of a real: what a kernel computes in, and keeps its scratch in. */
 static inline int64_t syn_emit_real(const syn_emit *e) { return e->dtype == SYN_DOUBLE ? 8 : 4; }
 
 #endif

@@ -23,7 +23,7 @@ syn_tensor syn_input(syn_net *net, syn_shape shape) {
 
 static int lower(syn_lower *l, int layer, const int *in) {
     (void)in;
-    return syn_feed(l->graph, l->net->layer[layer].shape, &l->graph->x[syn_net_inputs(l->net, layer)], false);
+    return syn_feed(l->graph, l->net->layer[layer].shape, &l->graph->x[syn_net_inputs(l->net, layer)], false, false);
 }
 
 const syn_layer_row syn_layer_input = { .describe = describe, .lower = lower };

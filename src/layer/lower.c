@@ -11,6 +11,7 @@ int syn_lower_param(syn_lower *l, int layer, int k) {
         if (v < 0) return -1;
         l->graph->value[v].kind = SYN_VALUE_PARAM;
         l->graph->value[v].param = p;
+        l->graph->value[v].wide = l->net->param[p].statistic;
         l->param[p] = v;
     }
     return l->param[p];
@@ -61,8 +62,8 @@ static syn_status lower_loss(syn_lower *l, const syn_lower_opts *o, int i, const
     while (k < n && of[k] != i) k++;
     if (k == n) return syn_fail(SYN_E_ARGUMENT, "%s: a loss that nothing sums", layer->name);
     syn_shape shape = layer->row->labels ? SYN_SHAPE(1) : l->net->layer[layer->in[0]].shape;
-    l->target = syn_feed(g, shape, &g->target[k], layer->row->labels);
-    if (o->weighted && g->weights < 0) syn_feed(g, SYN_SHAPE(1), &g->weights, false);
+    l->target = syn_feed(g, shape, &g->target[k], layer->row->labels, true);
+    if (o->weighted && g->weights < 0) syn_feed(g, SYN_SHAPE(1), &g->weights, false, true);
     int made = layer->row->lower(l, i, in);
     if (g->failed || made < 0) return syn_no_memory(sizeof(syn_node));
     syn_node *node = &g->node[made];

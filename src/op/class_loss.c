@@ -35,9 +35,10 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     return SYN_OK;
 }
 
-static void defines(syn_text *t, const syn_node *n, int64_t classes, bool norm) {
+static void defines(const syn_emit *e, syn_text *t, const syn_node *n, bool norm) {
     char common[SYN_LOSS_ROOM];
-    syn_text_add(t, "%s", syn_loss_defines(n, common));
+    int64_t classes = syn_value_cols(e->graph, n->in[0]);
+    syn_text_add(t, "%s", syn_loss_defines(e, n, common));
     syn_text_add(t, "#define COLS %lld\n#define MEAN %d\n#define GRAD %d\n#define NORM %d\n", (long long)classes,
                  n->i[MEAN], n->i[GRAD], norm);
     syn_text_add(t, "#define LOGITS %d\n#define LABELS %d\n#define BY_WEIGHT %d\n",
@@ -53,7 +54,7 @@ static void defines(syn_text *t, const syn_node *n, int64_t classes, bool norm) 
 
 static syn_status call(syn_emit *e, const syn_node *n, syn_call *c, bool norm) {
     syn_text t = { 0 };
-    defines(&t, n, syn_value_cols(e->graph, n->in[0]), norm);
+    defines(e, &t, n, norm);
     if (syn_text_status(&t) != SYN_OK) {
         syn_text_free(&t);
         return syn_no_memory(256);
@@ -80,7 +81,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     free(c.defs);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
-    syn_loss_samples(n, &c);
+    syn_loss_samples(e, n, &c);
     if (norm) syn_call_arg(&c, syn_in(n->out[OUT_NORM]));
     syn_call_arg(&c, syn_out(n->out[OUT_LOSS]));
     syn_call_arg(&c, syn_out(n->out[OUT_HIT]));

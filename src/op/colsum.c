@@ -19,8 +19,9 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         int64_t blocks = syn_ceil_div(rows, BLOCK);
         syn_arg to = blocks == 1 ? syn_out(n->out[0]) : syn_scratch(at[pass & 1]);
         syn_call c = { .source = "op/colsum.cl", .entry = "colsum", .dims = 2,
-                       .defs = syn_format("#define COLS %lld\n#define BLOCK %d\n#define VECTORS %d\n",
-                                          (long long)cols, BLOCK, VECTORS) };
+                       .defs = syn_format("#define COLS %lld\n#define BLOCK %d\n#define VECTORS %d\n#define FROM %s\n",
+                                          (long long)cols, BLOCK, VECTORS,
+                                          pass ? "real" : syn_emit_type(e, n->in[0])) };
         if (!c.defs) return syn_no_memory(64);
         syn_call_arg(&c, from);
         syn_call_arg(&c, to);
@@ -34,7 +35,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
             c.global[0] = (size_t)syn_round_up((int64_t)c.global[0], 64);
         }
         c.flops = (double)(rows * cols);
-        c.bytes = (double)((rows + blocks) * cols * real);
+        c.bytes = (double)(blocks * cols * real) + (pass ? (double)(rows * cols * real) : syn_emit_bytes(e, n->in[0]));
         SYN_TRY(e->call(e, &c, blocks == 1 && pass == 0 ? 0 : 2 * area));
         from = to;
         from.writes = false;

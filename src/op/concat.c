@@ -7,7 +7,7 @@ static void launch_shape(const syn_emit *e, syn_call *c, int64_t rows, int64_t c
     c->local[0] = e->profile->cpu ? 1 : 64;
     int64_t items = e->profile->cpu ? syn_ceil_div(rows, 16) : rows * cols;
     c->global[0] = (size_t)syn_round_up(items, (int64_t)c->local[0]);
-    c->bytes = 2.0 * (double)(rows * cols * syn_emit_real(e));
+    c->bytes = 2.0 * (double)(rows * cols) * (e->dtype == SYN_HALF ? 2 : (double)syn_emit_real(e));
 }
 
 /* One call that moves columns: [from, from + cols) of x to [to, to + cols) of y. */

@@ -123,13 +123,13 @@ static void write_body(syn_text *t, const syn_node *n, const syn_loss_fn *fn, bo
 }
 
 /* Division by rows is the plan's business, save in the gradient. */
-static void write_kernel(syn_text *t, const syn_node *n, const syn_loss_fn *fn, int64_t features) {
+static void write_kernel(const syn_emit *e, syn_text *t, const syn_node *n, const syn_loss_fn *fn, int64_t features) {
     char common[SYN_LOSS_ROOM];
-    syn_text_add(t, "%s", syn_loss_defines(n, common));
+    syn_text_add(t, "%s", syn_loss_defines(e, n, common));
     double share = n->i[MEAN] && !fn->summed ? 1 / (double)features : 1;
-    syn_text_add(t, "KERNEL(element_loss)(__global const real *px, __global const real *pt, "
+    syn_text_add(t, "KERNEL(element_loss)(__global const cell *px, __global const real *pt, "
                     "SAMPLES_ARG __global real *loss, %s%sconst int rows) {\n", fn->hit ? "__global int *hit, " : "",
-                 n->i[GRAD] ? "__global real *dx, " : "");
+                 n->i[GRAD] ? "__global cell *dx, " : "");
     syn_text_add(t, "const real share = (real)(%.17g), whole = share * SCALE%s;\n", share,
                  n->i[MEAN] ? " / (real)rows" : "");
     syn_text_add(t, "FOR_ROWS(r, rows) {\nconst size_t at = (size_t)r * %lld;\n", (long long)features);
@@ -152,7 +152,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     const syn_loss_fn *fn = fn_at(n->i[FUNCTION]);
     int64_t features = syn_value_count(e->graph, n->in[0]), count = features * e->rows;
     syn_text t = { 0 };
-    write_kernel(&t, n, fn, features);
+    write_kernel(e, &t, n, fn, features);
     if (syn_text_status(&t) != SYN_OK) {
         syn_text_free(&t);
         return syn_no_memory(4096);
@@ -160,7 +160,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c = { .text = t.s, .entry = "element_loss", .dims = 1 };
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
-    syn_loss_samples(n, &c);
+    syn_loss_samples(e, n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     if (fn->hit) syn_call_arg(&c, syn_out(n->out[2]));
     if (n->i[GRAD]) syn_call_arg(&c, syn_out(n->out[1]));
@@ -168,7 +168,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     c.local[0] = e->profile->cpu ? 1 : 64;
     c.global[0] = (size_t)(e->profile->cpu ? syn_ceil_div(e->rows, 8) : syn_round_up(e->rows, 64));
     c.flops = 8.0 * (double)count;
-    c.bytes = (double)(count * (n->i[GRAD] ? 3 : 2)) * (double)syn_emit_real(e);
+    c.bytes = (n->i[GRAD] ? 2 : 1) * syn_emit_bytes(e, n->in[0]) + syn_emit_bytes(e, n->in[1]);
     return e->call(e, &c, 0);
 }
 

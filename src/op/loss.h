@@ -22,9 +22,9 @@ int syn_element_loss_node(syn_graph *g, const syn_loss_fn *fn, const double *att
                           bool mean);
 
 /* What all loss kernels know, "#define" lines in room: SCALE of the gradient, OF_SAMPLE(r), the sample's weight
- * or 1, and SAMPLES_ARG, the kernel's argument for it with its comma, which syn_loss_samples adds to a call. */
-enum { SYN_LOSS_ROOM = 192 };
-const char *syn_loss_defines(const syn_node *n, char room[SYN_LOSS_ROOM]);
-void syn_loss_samples(const syn_node *n, syn_call *c);
+ * or 1, and SAMPLES_ARG, the kernel's arguments for both with their commas, which syn_loss_samples adds to a call. */
+enum { SYN_LOSS_ROOM = 256 };
+const char *syn_loss_defines(const syn_emit *e, const syn_node *n, char room[SYN_LOSS_ROOM]);
+void syn_loss_samples(const syn_emit *e, const syn_node *n, syn_call *c);
 
 #endif

@@ -30,7 +30,9 @@ typedef struct writer {
 
 static bool draws(const syn_ins *ins) { return ins->fn->draws && ins->bits >= 0; }
 static bool is_bits(const writer *w, int value) { return w->e->graph->value[value].integer; }
-static const char *type_of(const writer *w, int value) { return is_bits(w, value) ? "maskv" : "real"; }
+static const char *type_of(const writer *w, int value) {
+    return is_bits(w, value) ? "maskv" : syn_emit_type(w->e, value);
+}
 
 /* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
  * a step. Monte Carlo passes count in the step's place; there rows are those of the data set, so that
@@ -236,10 +238,6 @@ static syn_status open_writer(writer *w, syn_emit *e, const syn_node *n, int64_t
     return SYN_OK;
 }
 
-static double bytes_of(const writer *w, int value) {
-    return (double)syn_emit_count(w->e, value) * (is_bits(w, value) ? 4 : (double)syn_emit_real(w->e));
-}
-
 syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilogue *ep) {
     writer w;
     int64_t count;
@@ -254,13 +252,13 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
         syn_text_add(&params, ", __global const %s *i%d", type_of(&w, n->in[k]), k);
         syn_text_add(&args, ", i%d", k);
         ep->arg[ep->n_args++] = syn_in(n->in[k]);
-        ep->bytes += bytes_of(&w, n->in[k]);
+        ep->bytes += syn_emit_bytes(e, n->in[k]);
     }
     for (int o = 1; o < n->n_out; o++) {
         syn_text_add(&params, ", __global %s *o%d", type_of(&w, n->out[o]), o);
         syn_text_add(&args, ", o%d", o);
         ep->arg[ep->n_args++] = syn_out(n->out[o]);
-        ep->bytes += bytes_of(&w, n->out[o]);
+        ep->bytes += syn_emit_bytes(e, n->out[o]);
     }
     if (w.random) {
         syn_text_add(&params, ", __global const uint *ctl");
@@ -275,7 +273,7 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
     }
     ep->flops = (double)count * n->prog->n_ins;
     syn_text_add(&w.t, "static void FN(epilogue)(const realv acc, const int row, const int col, const int left, "
-                       "__global real *o0 EPILOGUE_PARAMS) {\n");
+                       "__global %s *o0 EPILOGUE_PARAMS) {\n", syn_emit_type(e, n->out[0]));
     write_step(&w);
     syn_text_add(&w.t, "const int at = row * %lld + col;\nif (left >= SYN_VEC) {\n", (long long)w.cols);
     write_body(&w, VECTOR);
@@ -307,11 +305,11 @@ syn_status syn_map_emit(syn_emit *e, const syn_node *n) {
     syn_call c = { .text = w.t.s, .entry = "map", .dims = 1 };
     for (int k = 0; k < n->n_in; k++) {
         syn_call_arg(&c, syn_in(n->in[k]));
-        c.bytes += bytes_of(&w, n->in[k]);
+        c.bytes += syn_emit_bytes(e, n->in[k]);
     }
     for (int o = 0; o < n->n_out; o++) {
         syn_call_arg(&c, syn_out(n->out[o]));
-        c.bytes += bytes_of(&w, n->out[o]);
+        c.bytes += syn_emit_bytes(e, n->out[o]);
     }
     if (w.random) syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, false));
     for (int i = 0; i < n->prog->n_ins; i++)

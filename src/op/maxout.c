@@ -42,7 +42,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     c.local[0] = e->profile->cpu ? 1 : 64;
     c.global[0] = (size_t)(e->profile->cpu ? syn_ceil_div(count, RUN) : syn_round_up(count, 64));
     c.flops = (double)wide;
-    c.bytes = (double)((n->i[BACKWARD] ? 2 * wide : wide) + count) * (double)syn_emit_real(e);
+    c.bytes = (double)((n->i[BACKWARD] ? 2 * wide : wide) + count) * (double)syn_value_size(e->graph, n->in[0], e->dtype);
     return e->call(e, &c, 0);
 }
 

@@ -27,13 +27,13 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     SYN_TRY(syn_row_call(e, n->in[0], "op/mse.cl", "mse", &c,
                          "#define FEATURES %lld\n#define MEAN %d\n#define GRAD %d\n%s",
                          (long long)syn_value_count(e->graph, n->in[0]), n->i[0], n->i[1],
-                         syn_loss_defines(n, common)));
+                         syn_loss_defines(e, n, common)));
     int64_t rows = e->rows;
     c.global[0] = (size_t)syn_round_up(e->profile->cpu ? syn_ceil_div(rows, 8) : rows,
                                        (int64_t)c.local[0]);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
-    syn_loss_samples(n, &c);
+    syn_loss_samples(e, n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     if (n->i[1]) syn_call_arg(&c, syn_out(n->out[1]));
     syn_call_arg(&c, syn_int(rows));

@@ -12,6 +12,7 @@ int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, in
     for (int i = 0; i < n_more; i++) out[n_out++] = more[i];
     int node = syn_graph_node(g, op, in, n_in, out, n_out);
     if (node < 0) return -1;
+    for (int o = 1; o < n_out; o++) g->value[out[o]].wide = true;
     g->node[node].i[0] = flags | (gamma >= 0 ? SYN_NORM_GAMMA : 0) | (beta >= 0 ? SYN_NORM_BETA : 0);
     return node;
 }

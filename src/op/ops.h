@@ -14,7 +14,7 @@ int syn_op_count(void);
 const syn_op *syn_op_at(int i);
 
 /* Rows of the data set; end: &g->x[i], &g->target[i] or &g->weights. */
-int syn_feed(syn_graph *g, syn_shape shape, int *end, bool labels);
+int syn_feed(syn_graph *g, syn_shape shape, int *end, bool labels, bool wide);
 int syn_view(syn_graph *g, int x, syn_shape shape);                    /* same elements, other shape */
 int syn_gemm_node(syn_graph *g, int a, int b, bool ta, bool tb);       /* op(A) op(B) over last axes */
 int syn_colsum(syn_graph *g, int x, syn_shape shape); /* over all but the last axes, as `shape` */

@@ -18,6 +18,6 @@ syn_status syn_row_call(const syn_emit *e, int like, const char *source, const c
     int64_t items = e->profile->cpu ? syn_ceil_div(rows, 8) : rows;
     c->global[0] = (size_t)syn_round_up(items, (int64_t)c->local[0]);
     c->flops = 4.0 * (double)(rows * cols);
-    c->bytes = 2.0 * (double)(rows * cols * syn_emit_real(e));
+    c->bytes = 2.0 * syn_emit_bytes(e, like);
     return SYN_OK;
 }

@@ -26,10 +26,10 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
     char common[SYN_LOSS_ROOM];
     SYN_TRY(syn_row_call(e, n->in[0], "op/softmax_xent.cl", "softmax_xent", &c,
-                         "#define MEAN %d\n#define GRAD %d\n%s", n->i[0], n->i[1], syn_loss_defines(n, common)));
+                         "#define MEAN %d\n#define GRAD %d\n%s", n->i[0], n->i[1], syn_loss_defines(e, n, common)));
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
-    syn_loss_samples(n, &c);
+    syn_loss_samples(e, n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     syn_call_arg(&c, syn_out(n->out[1]));
     if (n->i[1]) syn_call_arg(&c, syn_out(n->out[2]));

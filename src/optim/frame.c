@@ -43,6 +43,8 @@ static syn_status check_search(const syn_frame *f, const char *name) {
         { f->decay.decoupled > 0, "decay: decoupled", "it moves the weights beside its line search; coupled "
           "decay and penalties are part of the objective" },
         { f->ema > 0, "ema", "it takes few and long steps, whose average says little; leave it out" },
+        { f->half, "dtype: half", "its line search compares losses to more digits than halves leave them; float is "
+          "possible" },
         { f->on_nonfinite > SYN_NONFINITE_STOP, "on_nonfinite", "the step after one that is skipped would be the "
           "same again; stop is possible, and trial points that are not finite are left anyway" },
     };
@@ -71,6 +73,8 @@ syn_status syn_frame_prepare(syn_frame *f, const syn_optim_use *use, syn_preset 
     if (f->accumulate == 0) f->accumulate = 1;
     if (!(f->ema >= 0 && f->ema < 1))
         return syn_fail(SYN_E_ARGUMENT, "ema is %g, allowed 0 (none) to below 1", f->ema);
+    if (f->loss_scale != 0 && !(f->loss_scale >= 1e-6 && f->loss_scale <= 16777216))
+        return syn_fail(SYN_E_ARGUMENT, "loss_scale is %g, allowed 1e-6 to 16777216, or 0: dynamic", f->loss_scale);
     if (syn_optim_searches(use)) SYN_TRY(check_search(f, use->spec.def->name));
     if (f->on_nonfinite < SYN_NONFINITE_STOP || f->on_nonfinite > SYN_NONFINITE_PROPAGATE)
         return syn_fail(SYN_E_ARGUMENT, "on_nonfinite is %d, allowed 0 to 2", (int)f->on_nonfinite);
@@ -126,7 +130,7 @@ syn_status syn_frame_check_rules(const syn_rule *rules, int n_rules, const char 
 
 bool syn_frame_needs_norm(const syn_frame *f) {
     return f->clip.norm > 0 || f->clip.global_norm > 0 || f->penalties ||
-           f->on_nonfinite == SYN_NONFINITE_SKIP;
+           f->on_nonfinite == SYN_NONFINITE_SKIP || (f->half && f->loss_scale == 0);
 }
 
 void syn_frame_scalars(const syn_frame *f, int64_t t, double lr, double *out) {
@@ -155,6 +159,7 @@ void syn_frame_defines(const syn_frame *f, syn_text *t) {
         { "EMA", f->ema > 0 },
         { "NORMS", syn_frame_needs_norm(f) },
         { "CHECK", f->on_nonfinite == SYN_NONFINITE_STOP },
+        { "SCALER", !f->half ? 0 : f->loss_scale != 0 ? 1 : 2 },
         { "SKIP", f->on_nonfinite == SYN_NONFINITE_SKIP },
     };
     for (size_t i = 0; i < SYN_COUNT(row); i++)

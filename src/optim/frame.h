@@ -18,6 +18,8 @@ typedef struct syn_frame {
     syn_nonfinite on_nonfinite;
     int accumulate;
     double ema;
+    bool half;         /* tensors are kept as halves: the loss's gradient is scaled */
+    double loss_scale; /* 0: dynamic */
     bool lr_factors, penalties; /* some parameter has one */
 } syn_frame;
 

@@ -99,10 +99,10 @@ syn_status syn_optim_reach(syn_optim_use *use, int64_t t, syn_schedule_fn schedu
 /* The update kernel's text: "update" over tiles, inside the frame of cl/base/update.cl. snippet: the text
  * of the file in cl/optim/, or NULL for registered optimizers. ema: slot of the moving average, -1: none.
  * malloc'd; NULL without memory. */
-char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool cpu);
+char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool half, bool cpu);
 /* Of those that look ahead: "ahead", over tiles. Direction 1: the weights go to where the gradient is taken, and
  * the first slot keeps them; -1: they come back, and it keeps that point. */
-char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool cpu);
+char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool half, bool cpu);
 static inline bool syn_optim_looks_ahead(const syn_optim_use *use) {
     return use->impl && use->impl->ahead && use->impl->ahead(use->spec.u.opts);
 }

@@ -12,6 +12,7 @@ typedef struct writer {
     const char *body;
     int ema;
     bool trust; /* sums instead of stores */
+    bool half;  /* weights are stored twice: as reals, and as the halves that products read */
 } writer;
 
 static void write_scalars(writer *w, const char *type, const char *qualifier) {
@@ -23,6 +24,7 @@ static void write_scalars(writer *w, const char *type, const char *qualifier) {
 static void write_stores(writer *w, const char *load, const char *store) {
     syn_text *t = &w->t;
     syn_text_add(t, "%s(w, params, at);\n", store);
+    if (w->half) syn_text_add(t, "%s(w, halves, at);\n", store);
     for (int k = 0; k < w->use->n_slots; k++)
         syn_text_add(t, "%s(%s, slots + (size_t)%d * slot_length, gat);\n", store, w->use->slot[k], k);
     if (w->ema >= 0)
@@ -113,17 +115,17 @@ static char *finish(writer *w) {
     return w->t.s;
 }
 
-char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool cpu) {
-    writer w = { .use = use, .body = use->impl->update ? use->impl->update : snippet, .ema = ema };
+char *syn_optim_text(const syn_optim_use *use, const char *snippet, int ema, bool half, bool cpu) {
+    writer w = { .use = use, .body = use->impl->update ? use->impl->update : snippet, .ema = ema, .half = half };
     syn_text *t = &w.t;
     if (use->impl->defines) use->impl->defines(use->spec.u.opts, t);
     syn_text_add(t, "KERNEL(update)(__global real *params, __global const real *grads,\n"
                     "__global real *slots, __global const int4 *tiles, __global const real *table,\n"
                     "__global const real *factors, __global const real *norms,\n"
-                    "__global const real *metrics, __global uint *ctl,\n%sconst int n_tiles,\n"
+                    "__global const real *metrics, __global uint *ctl,\n%s%sconst int n_tiles,\n"
                     "const int slot_length%s) {\n"
                     "UPDATE_BEGIN\n",
-                 use->impl->norms ? "__global const int4 *ranges, __global const real *trusts, " : "",
+                 half ? "__global cell *halves, " : "", use->impl->norms ? "__global const int4 *ranges, __global const real *trusts, " : "",
                  use->impl->norms ? ", const int n_parts" : "");
     if (use->impl->norms) syn_text_add(t, "UPDATE_NORMS\n");
     load_scalars(&w);
@@ -164,17 +166,18 @@ char *syn_optim_trust_text(const syn_optim_use *use, const char *snippet, bool c
 }
 
 /* The scalars are those of the step to come, which the tally has not begun. */
-char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool cpu) {
+char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool half, bool cpu) {
     writer w = { .use = use, .body = snippet, .ema = -1 };
     syn_text *t = &w.t;
     if (use->impl->defines) use->impl->defines(use->spec.u.opts, t);
     syn_text_add(t, "KERNEL(ahead)(__global real *params, __global real *slots, __global const int4 *tiles,\n"
                     "__global const real *table, __global const real *factors, __global const uint *ctl,\n"
-                    "const int n_tiles, const int slot_length, const int direction) {\n"
+                    "%sconst int n_tiles, const int slot_length, const int direction) {\n"
                     "if (TILE_NUMBER >= n_tiles) return;\n"
                     "const int4 tile = tiles[TILE_NUMBER];\n"
                     "__global const real *row = table + (int)(CTL_STEP(ctl) %% SCALAR_ROWS) * N_SCALARS;\n"
-                    "const real lr_factor = LR_FACTORS ? LOAD(TILE_FACTORS(factors, tile), 0) : (real)1;\n");
+                    "const real lr_factor = LR_FACTORS ? LOAD(TILE_FACTORS(factors, tile), 0) : (real)1;\n",
+                 half ? "__global cell *halves, " : "");
     load_scalars(&w);
     for (int vector = cpu; vector >= 0; vector--) {
         const char *v = vector ? "V" : "", *type = vector ? "realv" : "real";
@@ -188,7 +191,9 @@ char *syn_optim_ahead_text(const syn_optim_use *use, const char *snippet, bool c
         syn_text_add(t, "if (direction < 0) w = %s;\nelse {\n", use->slot[0]);
         write_scalars(&w, "element", "const ");
         syn_text_typed(t, snippet, "element");
-        syn_text_add(t, "}\n%sSTORE(here, slots, gat);\n%sSTORE(w, params, at);\n}\n", v, v);
+        syn_text_add(t, "}\n%sSTORE(here, slots, gat);\n%sSTORE(w, params, at);\n", v, v);
+        if (half) syn_text_add(t, "%sSTORE(w, halves, at);\n", v);
+        syn_text_add(t, "}\n");
     }
     syn_text_add(t, "}\n");
     return finish(&w);

@@ -1,6 +1,7 @@
 /* Reading and writing by name: gradients, slots, activations. */
 #include "plan/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static syn_status gradient(syn_plan *plan, const char *name, int64_t n, int *p) {
@@ -17,14 +18,26 @@ static syn_status gradient(syn_plan *plan, const char *name, int64_t n, int *p) 
 
 syn_status syn_grad_read(syn_plan *plan, const char *param, double *out, int64_t n) {
     int p = -1;
+    double scale;
     SYN_TRY(gradient(plan, param, n, &p));
-    return syn_reals_read(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], out, n);
+    SYN_TRY(syn_plan_gradient_scale(plan, &scale));
+    SYN_TRY(syn_reals_read(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], out, n));
+    for (int64_t i = 0; i < n && scale != 1; i++) out[i] /= scale;
+    return SYN_OK;
 }
 
 syn_status syn_grad_write(syn_plan *plan, const char *param, const double *in, int64_t n) {
     int p = -1;
+    double scale;
     SYN_TRY(gradient(plan, param, n, &p));
-    return syn_reals_write(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], in, n);
+    SYN_TRY(syn_plan_gradient_scale(plan, &scale));
+    if (scale == 1) return syn_reals_write(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], in, n);
+    double *scaled = malloc((size_t)n * sizeof *scaled + 1);
+    if (!scaled) return syn_no_memory((size_t)n * sizeof *scaled);
+    for (int64_t i = 0; i < n; i++) scaled[i] = in[i] * scale;
+    syn_status status = syn_reals_write(plan->block[SYN_BLOCK_GRADS], plan->dtype, plan->grad_offset[p], scaled, n);
+    free(scaled);
+    return status;
 }
 
 const char *syn_plan_slot_name(const syn_plan *plan, int k) {
@@ -44,7 +57,7 @@ syn_status syn_slot_read(syn_plan *plan, const char *slot, const char *param, do
 
 /* The value of a layer's output (or its gradient) in the list run last. */
 static syn_status activation(syn_plan *plan, const char *layer, bool grad, int64_t n,
-                             syn_buffer **buffer) {
+                             int *of) {
     syn_tensor t = syn_net_find(plan->state->net, layer);
     if (!t.net) {
         const syn_net *net = plan->state->net;
@@ -63,8 +76,8 @@ static syn_status activation(syn_plan *plan, const char *layer, bool grad, int64
     for (int v = 0; v < g->n_values && value < 0; v++)
         if (g->value[v].layer == t.layer) value = v;
     if (value >= 0 && grad) value = g->value[value].grad;
-    *buffer = value < 0 ? NULL : plan->last->value[syn_value_root(g, value)];
-    if (!*buffer)
+    *of = value;
+    if (value < 0 || !plan->last->value[syn_value_root(g, value)])
         return syn_fail(SYN_E_ARGUMENT, "%s has no %s of its own in this plan", layer,
                         grad ? "gradient" : "output");
     int64_t want = syn_value_count(g, value) * (g->value[value].batched ? plan->last->rows : 1);
@@ -74,19 +87,23 @@ static syn_status activation(syn_plan *plan, const char *layer, bool grad, int64
 }
 
 syn_status syn_activation_read(syn_plan *plan, const char *layer, double *out, int64_t n) {
-    syn_buffer *b;
-    SYN_TRY(activation(plan, layer, false, n, &b));
-    return syn_reals_read(b, plan->dtype, 0, out, n);
+    int value = -1;
+    SYN_TRY(activation(plan, layer, false, n, &value));
+    return syn_value_read(plan->last, value, plan->dtype, out, n);
 }
 
 syn_status syn_activation_write(syn_plan *plan, const char *layer, const double *in, int64_t n) {
-    syn_buffer *b;
-    SYN_TRY(activation(plan, layer, false, n, &b));
-    return syn_reals_write(b, plan->dtype, 0, in, n);
+    int value = -1;
+    SYN_TRY(activation(plan, layer, false, n, &value));
+    return syn_value_write(plan->last, value, plan->dtype, in, n);
 }
 
 syn_status syn_activation_grad_read(syn_plan *plan, const char *layer, double *out, int64_t n) {
-    syn_buffer *b;
-    SYN_TRY(activation(plan, layer, true, n, &b));
-    return syn_reals_read(b, plan->dtype, 0, out, n);
+    int value = -1;
+    double scale;
+    SYN_TRY(activation(plan, layer, true, n, &value));
+    SYN_TRY(syn_plan_gradient_scale(plan, &scale));
+    SYN_TRY(syn_value_read(plan->last, value, plan->dtype, out, n));
+    for (int64_t i = 0; i < n && scale != 1; i++) out[i] /= scale;
+    return SYN_OK;
 }

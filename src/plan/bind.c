@@ -1,5 +1,6 @@
 /* Binding: buffers and kernels for a placed list, once; running it afterwards sets nothing. */
 #include "plan/list.h"
+#include "plan/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,16 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
     }
     for (int i = 0; i < l->n_items; i++) SYN_TRY(syn_item_bind(&l->item[i], l, b, dtype));
     return SYN_OK;
+}
+
+syn_status syn_value_read(const syn_list *l, int value, syn_dtype dtype, double *out, int64_t n) {
+    syn_buffer *b = l->value[syn_value_root(l->graph, value)];
+    return syn_value_half(l->graph, value, dtype) ? syn_halves_read(b, out, n) : syn_reals_read(b, dtype, 0, out, n);
+}
+
+syn_status syn_value_write(const syn_list *l, int value, syn_dtype dtype, const double *in, int64_t n) {
+    syn_buffer *b = l->value[syn_value_root(l->graph, value)];
+    return syn_value_half(l->graph, value, dtype) ? syn_halves_write(b, in, n) : syn_reals_write(b, dtype, 0, in, n);
 }
 
 syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {

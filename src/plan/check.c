@@ -25,7 +25,7 @@ bool syn_plan_item_in_step(const syn_plan *plan, int machinery) {
 
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
     int64_t real = syn_plan_real(plan);
-    *z = (syn_plan_sizes){ .params = plan->state->length * real, .arena = buffer_sum(plan),
+    *z = (syn_plan_sizes){ .params = syn_state_bytes(plan->state, plan->dtype), .arena = buffer_sum(plan),
                            .other = syn_machinery_bytes(plan) };
     if (plan->has_graph[SYN_MODE_TRAIN]) {
         z->grads = plan->grad_length * real;
@@ -55,7 +55,7 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
     syn_plan_sums(plan, &z);
     syn_ctx_device(plan->ctx, &device);
     int64_t limit = plan->memory_limit ? plan->memory_limit : device.global_bytes;
-    int64_t used = syn_ctx_bytes(plan->ctx) - (plan->state->bound ? z.params : 0);
+    int64_t used = syn_ctx_bytes(plan->ctx) - (plan->state->bound ? syn_state_bytes(plan->state, plan->state->halves ? SYN_HALF : plan->state->dtype) : 0);
     if (z.peak + used <= limit) return SYN_OK;
     return syn_fail(SYN_E_MEMORY, "the plan needs %.1f MiB (parameters %.1f, gradients %.1f, optimizer "
                                   "%.1f, activations %.1f) and %.1f MiB are in use; the limit of %s is "

@@ -20,8 +20,14 @@ enum {
     SYN_CTL_NORM_STEPS = 18,
     SYN_CTL_PASS = 24,
     SYN_CTL_HITS = 32, /* by loss */
+    SYN_CTL_KEPT = 60, /* from here on words outlive an epoch, as those in front of the cursor do */
+    SYN_CTL_LOSS_SCALE = 60,
+    SYN_CTL_UNSCALE = 61,
+    SYN_CTL_GOOD = 62,
+    SYN_CTL_OVERFLOWS = 63,
     SYN_CTL_WORDS = 64
 };
+enum { SYN_FIRST_LOSS_SCALE = 65536 }; /* of a dynamic one: as torch's GradScaler */
 enum { SYN_LATCH_LOSS = 1, SYN_LATCH_GRAD = 2 };
 enum { SYN_METRIC_CLIP = 3, SYN_METRIC_NORM, SYN_METRIC_NORMS, SYN_METRIC_PENALTY, SYN_METRIC_PENALTIES,
        SYN_METRIC_LOSSES = 8, /* by loss, three each: */

@@ -76,8 +76,8 @@ static const char *const base[] = { "base/real.cl",   "base/math.cl", "base/cont
 static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
     const syn_profile *p = syn_ctx_profile_of(k->ctx);
     bool dbl = k->dtype == SYN_DOUBLE;
-    syn_text_add(t, "#define SYN_DOUBLE %d\n#define SYN_CPU %d\n#define SYN_VEC %d\n", dbl, p->cpu,
-                 dbl ? p->vec_double : p->vec_float);
+    syn_text_add(t, "#define SYN_DOUBLE %d\n#define SYN_CPU %d\n#define SYN_VEC %d\n#define SYN_HALF %d\n", dbl, p->cpu,
+                 dbl ? p->vec_double : p->vec_float, k->dtype == SYN_HALF);
     for (size_t i = 0; i < SYN_COUNT(base); i++) {
         char *text;
         SYN_TRY(syn_cl_text(base[i], &text));

@@ -50,8 +50,10 @@ static syn_status choose_gemm(collector *c, syn_gemm *g, int a, int b, int out, 
         syn_epilogue epilogue;
         SYN_TRY(syn_map_epilogue(&c->emit, &graph->node[after], out, &epilogue));
         g->epilogue = &epilogue;
+        const syn_gemm plain = *g;
+        g->half[2] = syn_value_half(graph, graph->node[after].out[0], c->emit.dtype); /* in C's place */
         syn_status status = syn_gemm_choose(c->ctx, g, syn_in(a), syn_in(b), syn_out(graph->node[after].out[0]), choice);
-        g->epilogue = NULL;
+        *g = plain;
         syn_epilogue_free(&epilogue);
         SYN_TRY(status);
         if (choice->plan.epilogue) {
@@ -74,7 +76,10 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
         return syn_fail(SYN_E_SHAPE, "a product of %lld x %lld x %lld: matrices of 2^31 elements and "
                                      "more are not possible; use a smaller batch or layer",
                         (long long)m, (long long)n, (long long)k);
-    syn_gemm g = { .m = (int)m, .n = (int)n, .k = (int)k, .ta = ta, .tb = tb, .dtype = e->dtype };
+    syn_gemm g = { .m = (int)m, .n = (int)n, .k = (int)k, .ta = ta, .tb = tb,
+                   .dtype = e->dtype == SYN_DOUBLE ? SYN_DOUBLE : SYN_FLOAT };
+    const int operand[] = { a, b, out };
+    for (int i = 0; i < 3; i++) g.half[i] = syn_value_half(e->graph, operand[i], e->dtype);
     syn_gemm_choice choice;
     int map = 0;
     SYN_TRY(choose_gemm(c, &g, a, b, out, &choice, &map));
@@ -161,7 +166,7 @@ static bool reads(const syn_graph *g, const syn_node *n, int root) {
 
 /* An element-wise item, or a product with a map behind it, writes over what the map reads of the
  * same size and nobody reads later; a product's own operands stay. */
-static void share(syn_list *l, const life *lives, int i) {
+static void share(syn_list *l, const life *lives, int i, syn_dtype dtype) {
     const syn_graph *g = l->graph;
     const syn_item *item = &l->item[i];
     if (item->node < 0 || (!item->map && !g->node[item->node].op->in_place)) return;
@@ -178,6 +183,7 @@ static void share(syn_list *l, const life *lives, int i) {
             if (home < 0 || g->value[in].kind != SYN_VALUE_TEMP || lives[in].forever ||
                 (own != n && reads(g, own, in)) || g->value[in].batched != g->value[out].batched ||
                 g->value[in].integer != g->value[out].integer ||
+                syn_value_half(g, in, dtype) != syn_value_half(g, out, dtype) ||
                 syn_value_count(g, in) != syn_value_count(g, out) || l->place[home].last != i)
                 continue;
             l->storage[out] = home;
@@ -214,13 +220,13 @@ syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype) {
         l->storage[v] = -1;
         if (syn_value_root(g, v) != v || g->value[v].kind != SYN_VALUE_TEMP || lives[v].last < 0) continue;
         int64_t rows = g->value[v].batched ? l->rows : 1;
-        int64_t size = g->value[v].integer ? 4 : dtype == SYN_DOUBLE ? 8 : 4;
+        int64_t size = syn_value_size(g, v, dtype);
         l->storage[v] = v;
         l->place[v] = (syn_place){ .bytes = syn_value_count(g, v) * rows * size,
                                    .first = lives[v].forever ? 0 : lives[v].first,
                                    .last = lives[v].forever ? l->n_items : lives[v].last };
     }
-    for (int i = 0; i < l->n_items; i++) share(l, lives, i);
+    for (int i = 0; i < l->n_items; i++) share(l, lives, i, dtype);
     for (int v = 0; v < g->n_values; v++)
         if (l->storage[v] != v) l->place[v].bytes = 0;
     free(lives);

@@ -67,6 +67,9 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype);
 syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count);
 void syn_list_free(syn_list *l);
 
+/* Elements of a value of a bound list as double and back, however they are kept. Waits. */
+syn_status syn_value_read(const syn_list *l, int value, syn_dtype dtype, double *out, int64_t n);
+syn_status syn_value_write(const syn_list *l, int value, syn_dtype dtype, const double *in, int64_t n);
 /* Kernel arguments of one item, from the list's values and the binding; for feeds too. */
 syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype);
 syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx);

@@ -107,6 +107,7 @@ static syn_status tally(const syn_plan *plan, syn_list *l, int flags) {
         syn_text_add(&defs, "#define NORMS 0\n#define CHECK %d\n#define SKIP %d\n",
                      train && plan->frame.on_nonfinite == SYN_NONFINITE_STOP,
                      train && plan->frame.on_nonfinite == SYN_NONFINITE_SKIP);
+        syn_text_add(&defs, "#define SCALER %d\n", train && plan->frame.half);
     }
     syn_call c = { .source = "op/tally.cl", .entry = "tally", .dims = 1 };
     syn_call_arg(&c, syn_block_arg(SYN_BLOCK_CONTROL, true));
@@ -152,6 +153,11 @@ static void blocks_of(syn_call *c, const syn_block *block, int n, syn_block writ
                                                     block[i] == SYN_BLOCK_CONTROL));
 }
 
+/* Where the weights are stored a second time. */
+static void halves(const syn_plan *plan, syn_call *c) {
+    if (plan->frame.half) syn_call_arg(c, syn_block_arg(SYN_BLOCK_HALVES, true));
+}
+
 static syn_status update(const syn_plan *plan, syn_list *l) {
     static const syn_block block[] = {
         SYN_BLOCK_PARAMS, SYN_BLOCK_SUMS, SYN_BLOCK_SLOTS, SYN_BLOCK_TILES, SYN_BLOCK_SCALARS,
@@ -162,14 +168,16 @@ static syn_status update(const syn_plan *plan, syn_list *l) {
     syn_text defs = { 0 };
     syn_machinery_defs(plan, &defs);
     bool norms = plan->optim.impl->norms;
-    syn_call c = { .text = syn_optim_text(&plan->optim, snippet, ema_slot(plan), on_cpu(plan)),
+    syn_call c = { .text = syn_optim_text(&plan->optim, snippet, ema_slot(plan), plan->frame.half, on_cpu(plan)),
                    .entry = "update", .dims = 1 };
     free(snippet);
     if (!c.text) {
         syn_text_free(&defs);
         return syn_no_memory(4096);
     }
-    blocks_of(&c, block, (int)SYN_COUNT(block) - (norms ? 0 : 2), SYN_BLOCK_PARAMS);
+    blocks_of(&c, block, (int)SYN_COUNT(block) - 2, SYN_BLOCK_PARAMS);
+    halves(plan, &c);
+    if (norms) blocks_of(&c, block + SYN_COUNT(block) - 2, 2, SYN_BLOCK_PARAMS);
     syn_call_arg(&c, syn_int(plan->n_tiles));
     syn_call_arg(&c, syn_int(plan->grad_length));
     if (norms) syn_call_arg(&c, syn_int(plan->n_parts));
@@ -213,13 +221,14 @@ static syn_status ahead(const syn_plan *plan, syn_list *l, int direction) {
     SYN_TRY(snippet_file(plan->optim.impl->ahead_source, &snippet));
     syn_text defs = { 0 };
     syn_machinery_defs(plan, &defs);
-    syn_call c = { .text = syn_optim_ahead_text(&plan->optim, snippet, on_cpu(plan)), .entry = "ahead", .dims = 1 };
+    syn_call c = { .text = syn_optim_ahead_text(&plan->optim, snippet, plan->frame.half, on_cpu(plan)), .entry = "ahead", .dims = 1 };
     free(snippet);
     if (!c.text) {
         syn_text_free(&defs);
         return syn_no_memory(4096);
     }
     for (size_t i = 0; i < SYN_COUNT(block); i++) syn_call_arg(&c, syn_block_arg(block[i], i < 2));
+    halves(plan, &c);
     syn_call_arg(&c, syn_int(plan->n_tiles));
     syn_call_arg(&c, syn_int(plan->grad_length));
     syn_call_arg(&c, syn_int(direction));

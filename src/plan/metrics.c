@@ -28,7 +28,7 @@ syn_status syn_plan_snapshot_poll(syn_plan *plan, syn_snapshot *s, bool *there) 
     float f[SYN_METRICS];
     memcpy(f, plan->asked.metrics, sizeof f);
     memcpy(s->metrics, plan->asked.metrics, sizeof s->metrics);
-    for (int i = 0; plan->dtype == SYN_FLOAT && i < SYN_METRICS; i++) s->metrics[i] = f[i];
+    for (int i = 0; plan->dtype != SYN_DOUBLE && i < SYN_METRICS; i++) s->metrics[i] = f[i];
     return SYN_OK;
 }
 
@@ -41,8 +41,32 @@ syn_status syn_plan_reset_metrics(syn_plan *plan) {
     syn_snapshot s;
     SYN_TRY(syn_plan_snapshot(plan, &s));
     memset(s.metrics, 0, sizeof s.metrics);
-    for (int i = SYN_CTL_CURSOR; i < SYN_CTL_WORDS; i++) s.ctl[i] = 0;
+    for (int i = SYN_CTL_CURSOR; i < SYN_CTL_KEPT; i++) s.ctl[i] = 0;
     return syn_plan_restore(plan, &s);
+}
+
+static float float_of(uint32_t bits) {
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+syn_status syn_loss_scale(syn_plan *plan, double *scale, int64_t *overflows) {
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(plan, &s));
+    const bool half = plan->dtype == SYN_HALF && plan->loss >= 0;
+    *scale = half ? (double)float_of(s.ctl[SYN_CTL_LOSS_SCALE]) : 1;
+    if (overflows) *overflows = s.ctl[SYN_CTL_OVERFLOWS];
+    return SYN_OK;
+}
+
+syn_status syn_plan_gradient_scale(syn_plan *plan, double *scale) {
+    *scale = 1;
+    if (plan->dtype != SYN_HALF) return SYN_OK;
+    syn_snapshot s;
+    SYN_TRY(syn_plan_snapshot(plan, &s));
+    *scale = 1 / (double)float_of(s.ctl[SYN_CTL_UNSCALE]);
+    return SYN_OK;
 }
 
 /* Whether loss k is a mean over the rows, else it is a sum. */
@@ -85,7 +109,7 @@ static syn_status has_nonfinite(syn_plan *plan, const syn_list *l, int value, bo
     double *v = malloc((size_t)n * sizeof *v + 1);
     *found = false;
     if (!v) return syn_no_memory((size_t)n * sizeof *v);
-    syn_status status = syn_reals_read(l->value[syn_value_root(g, value)], plan->dtype, 0, v, n);
+    syn_status status = syn_value_read(l, value, plan->dtype, v, n);
     for (int64_t i = 0; status == SYN_OK && i < n && !*found; i++) *found = !isfinite(v[i]);
     free(v);
     return status;

@@ -96,7 +96,7 @@ static syn_status infer(syn_plan *plan, const syn_cl_array *x, cl_mem out, size_
     SYN_TRY(feed(plan, SYN_MODE_INFER, x, NULL, &l));
     SYN_TRY(syn_plan_enqueue_forward(plan, l));
     const syn_graph *g = l->graph;
-    int64_t bytes = syn_value_count(g, g->output[0]) * l->rows * syn_plan_real(plan);
+    int64_t bytes = syn_value_count(g, g->output[0]) * l->rows * syn_value_size(g, g->output[0], plan->dtype);
     SYN_TRY(syn_buffer_rewrap(&plan->lent[LENT_OUT], plan->ctx, out, 0, (int64_t)offset + bytes));
     return syn_buffer_copy(l->value[syn_value_root(g, g->output[0])], 0, plan->lent[LENT_OUT],
                            (int64_t)offset, bytes);

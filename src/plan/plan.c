@@ -29,6 +29,16 @@ static bool is_input(const syn_graph *g, int value) {
     return false;
 }
 
+/* Ops whose kernels read and write reals alone. */
+static syn_status check_halves(const syn_plan *plan, const syn_graph *g) {
+    for (int i = 0; plan->dtype == SYN_HALF && i < g->n_nodes; i++)
+        if (g->node[i].op->reals)
+            return syn_fail(SYN_E_ARGUMENT, "%s: %s has no kernels for dtype half; use float",
+                            g->node[i].layer < 0 ? "the net" : plan->state->net->layer[g->node[i].layer].name,
+                            g->node[i].op->name);
+    return SYN_OK;
+}
+
 static syn_status build_train(syn_plan *plan) {
     syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
     const syn_lower_opts o = { .loss = plan->loss, .weighted = plan->weighted, .train = true, .keep = plan->keep,
@@ -52,7 +62,7 @@ static syn_status build_train(syn_plan *plan) {
     if (plan->fuse) syn_graph_epilogues(g, &syn_op_map);
     trace_graph(plan, g);
     plan->has_graph[SYN_MODE_TRAIN] = true;
-    return SYN_OK;
+    return check_halves(plan, g);
 }
 
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
@@ -71,7 +81,7 @@ static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     }
     trace_graph(plan, g);
     plan->has_graph[mode] = true;
-    return SYN_OK;
+    return check_halves(plan, g);
 }
 
 syn_status syn_plan_need_passes(syn_plan *plan) {
@@ -89,7 +99,7 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
 
 static syn_status bind_list(syn_plan *plan, syn_list *l) {
     const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .slab = plan->slab,
-                            .param = plan->state->segment, .grad = plan->grad, .block = plan->block };
+                            .param = plan->dtype == SYN_HALF ? plan->state->half_segment : plan->state->segment, .grad = plan->grad, .block = plan->block };
     return syn_list_bind(l, &b, plan->dtype);
 }
 
@@ -138,6 +148,7 @@ syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **lis
 static syn_status allocate(syn_plan *plan) {
     SYN_TRY(syn_state_bind(plan->state, plan->dtype));
     plan->block[SYN_BLOCK_PARAMS] = plan->state->block;
+    plan->block[SYN_BLOCK_HALVES] = plan->state->halves;
     for (int i = 0; i < plan->n_slabs; i++) {
         SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
         SYN_TRY(syn_buffer_zero(plan->slab[i])); /* touches its pages */
@@ -145,7 +156,12 @@ static syn_status allocate(syn_plan *plan) {
     return syn_machinery_allocate(plan);
 }
 
-static syn_status set_key(syn_plan *plan) {
+static syn_status set_control(syn_plan *plan) {
+    const float scale = (float)(plan->frame.loss_scale ? plan->frame.loss_scale : SYN_FIRST_LOSS_SCALE), un = 1 / scale;
+    if (plan->frame.half) {
+        SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_LOSS_SCALE * 4, &scale, 4, true));
+        SYN_TRY(syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_UNSCALE * 4, &un, 4, true));
+    }
     uint32_t key[2] = { (uint32_t)plan->state->net->seed, (uint32_t)(plan->state->net->seed >> 32) };
     return syn_buffer_write(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_KEY * 4, key, sizeof key, true);
 }
@@ -238,6 +254,9 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         trace(plan, "net", &t);
         syn_text_free(&t);
     }
+    if (o->loss_scale != 0 && plan->dtype != SYN_HALF)
+        return syn_fail(SYN_E_ARGUMENT, "loss_scale: is for dtype half; gradients kept in %s need none",
+                        syn_dtype_name(plan->dtype));
     if (plan->dtype == SYN_DOUBLE && !syn_ctx_profile_of(plan->ctx)->fp64)
         return syn_fail(SYN_E_DEVICE, "dtype double: the device has no fp64; use float");
     int64_t features = syn_net_features(plan->state->net);
@@ -250,7 +269,7 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         SYN_TRY(check_schedule(plan));
         plan->frame = (syn_frame){ .decay = o->decay, .penalty = o->penalty, .clip = o->clip,
                                    .on_nonfinite = o->on_nonfinite, .accumulate = o->accumulate,
-                                   .ema = o->ema };
+                                   .ema = o->ema, .half = plan->dtype == SYN_HALF, .loss_scale = o->loss_scale };
         SYN_TRY(syn_frame_prepare(&plan->frame, &plan->optim, plan->preset));
         SYN_TRY(syn_machinery_rules(plan, o->rules, o->n_rules));
         SYN_TRY(syn_frame_check_factors(&plan->frame, &plan->optim));
@@ -269,7 +288,7 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
     SYN_TRY(syn_plan_check_memory(plan));
     SYN_TRY(syn_kernels_build(&plan->kernels));
     SYN_TRY(allocate(plan));
-    SYN_TRY(set_key(plan));
+    SYN_TRY(set_control(plan));
     for (int i = 0; i < plan->n_lists; i++) SYN_TRY(bind_list(plan, plan->list[i]));
     if (getenv("SYNCLINE_TRACE")) {
         syn_text t = { .s = syn_plan_print(plan) };
@@ -286,6 +305,8 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
     *out = NULL;
     if (!state) return syn_fail(SYN_E_ARGUMENT, "syn_plan_create: a state must be given");
     SYN_TRY(syn_net_status(state->net));
+    if (o->dtype < SYN_FLOAT || o->dtype > SYN_HALF)
+        return syn_fail(SYN_E_ARGUMENT, "dtype is %d, allowed 0 to 2 (float, double, half)", (int)o->dtype);
     if (o->batch < 0 || o->steps < 0 || o->memory_limit < 0)
         return syn_fail(SYN_E_ARGUMENT, "batch, steps and memory_limit must not be negative");
     syn_plan *plan = calloc(1, sizeof *plan);
@@ -326,7 +347,7 @@ void syn_plan_destroy(syn_plan *plan) {
     for (int i = 0; i < plan->n_outgrown; i++) syn_buffer_destroy(plan->outgrown[i]);
     free(plan->outgrown);
     for (int i = 0; i < SYN_BLOCKS; i++)
-        if (i != SYN_BLOCK_PARAMS &&
+        if (i != SYN_BLOCK_PARAMS && i != SYN_BLOCK_HALVES &&
             (i != SYN_BLOCK_SUMS || plan->block[i] != plan->block[SYN_BLOCK_GRADS]))
             syn_buffer_destroy(plan->block[i]);
     for (size_t i = 0; i < SYN_COUNT(plan->mark); i++) syn_event_release(plan->mark[i]);

@@ -167,7 +167,9 @@ syn_status syn_plan_snapshot(syn_plan *plan, syn_snapshot *s);
 syn_status syn_plan_snapshot_ask(syn_plan *plan);
 syn_status syn_plan_snapshot_poll(syn_plan *plan, syn_snapshot *s, bool *there);
 syn_status syn_plan_restore(syn_plan *plan, const syn_snapshot *s); /* waits */
-/* Zero the sums, cursor and latch; the step and the key stay. */
+/* What the last gradient was multiplied by, for the halves that it is computed in: 1 but in plans of dtype half. */
+syn_status syn_plan_gradient_scale(syn_plan *plan, double *scale);
+/* Zero the sums, cursor and latch; the step, the key and the loss scale stay. */
 syn_status syn_plan_reset_metrics(syn_plan *plan);
 /* SYN_OK, or SYN_E_NONFINITE naming the guilty layer: runs the guilty batch again, node by node. */
 syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows);

@@ -75,8 +75,13 @@ char *syn_plan_print(const syn_plan *plan) {
     syn_device_info device;
     syn_ctx_device(plan->ctx, &device);
     syn_plan_sums(plan, &z);
-    syn_text_add(&t, "device: %s, %s profile, %s\n\n", device.name, syn_ctx_profile(plan->ctx),
-                 plan->dtype == SYN_DOUBLE ? "double" : "float");
+    syn_text_add(&t, "device: %s, %s profile, %s\n", device.name, syn_ctx_profile(plan->ctx),
+                 syn_dtype_name(plan->dtype));
+    if (plan->dtype == SYN_HALF && plan->loss >= 0) {
+        syn_text_add(&t, "weights are updated in float; loss scale ");
+        if (plan->frame.loss_scale != 0) syn_text_add(&t, "%g\n\n", plan->frame.loss_scale);
+        else syn_text_add(&t, "dynamic, from %d on\n\n", SYN_FIRST_LOSS_SCALE);
+    }
     print_layers(plan, &t);
     for (int i = 0; i < plan->n_lists; i++)
         if (plan->list[i]->rows == plan->batch && plan->list_mode[i] == (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))

@@ -199,7 +199,7 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
     if (status == SYN_OK) status = pack_control(&k, plan);
     const syn_st_meta meta[META_MAX] = {
         { "format", "syncline checkpoint 1" }, { "net", net }, { "step", step },
-        { "optimizer", plan->optim.spec.def->name }, { "dtype", plan->dtype == SYN_DOUBLE ? "double" : "float" },
+        { "optimizer", plan->optim.spec.def->name }, { "dtype", syn_dtype_name(plan->dtype) },
         { "user", user_json ? user_json : "" }, { "search", search ? search : "" },
     };
     if (status == SYN_OK) status = syn_st_write(path, k.tensor, k.n, meta, 7);
@@ -212,7 +212,7 @@ syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json
 /* Checks, or writes what was checked. */
 static syn_status resume_slots(syn_plan *plan, const syn_st *file, bool write) {
     const char *optimizer = syn_st_get_meta(file, "optimizer"), *dtype = syn_st_get_meta(file, "dtype");
-    const char *want = plan->dtype == SYN_DOUBLE ? "double" : "float";
+    const char *want = syn_dtype_name(plan->dtype);
     if (!optimizer || strcmp(optimizer, plan->optim.spec.def->name) != 0)
         return syn_fail(SYN_E_ARGUMENT, "the checkpoint was trained with %s, the plan uses %s",
                         optimizer ? optimizer : "no optimizer", plan->optim.spec.def->name);

@@ -1,6 +1,7 @@
 #include "plan/selftest_case.h"
 
 #include "base/expr.h"
+#include "base/half.h"
 #include "base/rng.h"
 #include "op/map_text.h"
 #include "plan/control.h"
@@ -123,14 +124,17 @@ static syn_status run_gemm(bench *b, const syn_gemm *g, const int v[3], double *
     double *a = x, *bb = a + na, *old = bb + nb, *want = old + nc, *got = want + nc;
     syn_rng r;
     syn_rng_start(&r, 1, SYN_RNG_TEST, 0);
-    /* Values a float holds exactly, so that both types see the same product. */
-    for (int64_t i = 0; i < na + nb + nc; i++) x[i] = (float)(syn_rng_uniform(&r) - .5);
+    /* Values a float, or a half, holds exactly, so that all types see the same product. */
+    for (int64_t i = 0; i < na + nb + nc; i++) {
+        x[i] = (float)(syn_rng_uniform(&r) - .5);
+        if (b->dtype == SYN_HALF) x[i] = (double)syn_half_value(syn_half_of((float)x[i]));
+    }
     SYN_TRY(bench_bind(b, 0xa5));
-    SYN_TRY(syn_reals_write(b->l.value[v[0]], g->dtype, 0, a, na));
-    SYN_TRY(syn_reals_write(b->l.value[v[1]], g->dtype, 0, bb, nb));
-    SYN_TRY(syn_reals_write(b->l.value[v[2]], g->dtype, 0, old, nc));
+    SYN_TRY(syn_value_write(&b->l, v[0], b->dtype, a, na));
+    SYN_TRY(syn_value_write(&b->l, v[1], b->dtype, bb, nb));
+    SYN_TRY(syn_value_write(&b->l, v[2], b->dtype, old, nc));
     SYN_TRY(syn_list_run(&b->l, b->ctx, 0, b->l.n_items));
-    SYN_TRY(syn_reals_read(b->l.value[v[2]], g->dtype, 0, got, nc));
+    SYN_TRY(syn_value_read(&b->l, v[2], b->dtype, got, nc));
     reference(g, a, bb, old, want);
     *error = norm_error(got, want, nc);
     bool hold;
@@ -140,10 +144,11 @@ static syn_status run_gemm(bench *b, const syn_gemm *g, const int v[3], double *
 }
 
 syn_status syn_selftest_gemm(syn_ctx *ctx, int provider, const syn_gemm *g, bool *taken, double *error) {
-    bench b = { .ctx = ctx, .dtype = g->dtype };
+    bench b = { .ctx = ctx, .dtype = g->half[0] || g->half[1] || g->half[2] ? SYN_HALF : g->dtype };
     syn_graph_init(&b.g);
-    syn_kernels_init(&b.kernels, ctx, g->dtype);
+    syn_kernels_init(&b.kernels, ctx, b.dtype);
     int v[3] = { add_value(&b, g->m, g->k), add_value(&b, g->k, g->n), add_value(&b, g->m, g->n) };
+    for (int i = 0; v[2] >= 0 && i < 3; i++) b.g.value[v[i]].batched = g->half[i]; /* of one row */
     size_t n = (size_t)g->m * (size_t)g->k + (size_t)g->k * (size_t)g->n + 3 * (size_t)g->m * (size_t)g->n;
     double *x = malloc(n * sizeof *x);
     syn_status status = x && v[2] >= 0 ? SYN_OK : syn_no_memory(n * sizeof *x);

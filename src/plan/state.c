@@ -1,5 +1,6 @@
 #include "plan/state.h"
 
+#include "base/half.h"
 #include "layer/layer.h"
 #include "plan/selftest.h"
 
@@ -7,7 +8,7 @@
 #include <string.h>
 
 int64_t syn_segment_align(const syn_ctx *ctx) {
-    int64_t align = syn_ctx_profile_of(ctx)->align / 4; /* floats; doubles are aligned all the more */
+    int64_t align = syn_ctx_profile_of(ctx)->align / 2; /* halves; wider types are aligned all the more */
     return align > 128 ? align : 128;
 }
 
@@ -54,8 +55,12 @@ syn_status syn_state_create(syn_state **state, syn_ctx *ctx, syn_net *net) {
 
 void syn_state_destroy(syn_state *s) {
     if (!s) return;
+    for (int p = 0; s->half_segment && p < s->n_params; p++)
+        if (s->half_segment[p] != s->segment[p]) syn_buffer_destroy(s->half_segment[p]);
     for (int p = 0; s->segment && p < s->n_params; p++) syn_buffer_destroy(s->segment[p]);
+    syn_buffer_destroy(s->halves);
     syn_buffer_destroy(s->block);
+    free(s->half_segment);
     free(s->segment);
     free(s->count);
     free(s->offset);
@@ -88,12 +93,61 @@ syn_status syn_reals_write(syn_buffer *b, syn_dtype dtype, int64_t offset, const
     return status;
 }
 
-syn_status syn_state_bind(syn_state *s, syn_dtype dtype) {
+syn_status syn_halves_read(syn_buffer *b, double *out, int64_t n) {
+    uint16_t *h = malloc((size_t)n * sizeof *h + 1);
+    if (!h) return syn_no_memory((size_t)n * sizeof *h);
+    syn_status status = syn_buffer_read(b, 0, h, n * 2, true);
+    for (int64_t i = 0; status == SYN_OK && i < n; i++) out[i] = (double)syn_half_value(h[i]);
+    free(h);
+    return status;
+}
+
+syn_status syn_halves_write(syn_buffer *b, const double *in, int64_t n) {
+    uint16_t *h = malloc((size_t)n * sizeof *h + 1);
+    if (!h) return syn_no_memory((size_t)n * sizeof *h);
+    for (int64_t i = 0; i < n; i++) h[i] = syn_half_of((float)in[i]);
+    syn_status status = syn_buffer_write(b, 0, h, n * 2, true);
+    free(h);
+    return status;
+}
+
+syn_status syn_state_refresh(syn_state *s) {
+    if (!s->halves || !s->stale) return SYN_OK;
+    double *v = malloc((size_t)s->length * sizeof *v + 1);
+    if (!v) return syn_no_memory((size_t)s->length * sizeof *v);
+    syn_status status = syn_reals_read(s->block, s->dtype, 0, v, s->length);
+    if (status == SYN_OK) status = syn_halves_write(s->halves, v, s->length);
+    free(v);
+    s->stale = status != SYN_OK;
+    return status;
+}
+
+int64_t syn_state_bytes(const syn_state *s, syn_dtype dtype) {
+    return s->length * (dtype == SYN_DOUBLE ? 8 : dtype == SYN_HALF ? 4 + 2 : 4);
+}
+
+static syn_status make_halves(syn_state *s) {
+    if (s->halves) return SYN_OK;
+    if (!s->half_segment) s->half_segment = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
+    if (!s->half_segment) return syn_no_memory((size_t)s->n_params * sizeof(syn_buffer *));
+    SYN_TRY(syn_buffer_create(&s->halves, s->ctx, s->length * 2, "the parameters as halves"));
+    for (int p = 0; p < s->n_params; p++)
+        if (s->net->param[p].statistic)
+            s->half_segment[p] = s->segment[p];
+        else
+            SYN_TRY(syn_buffer_sub(&s->half_segment[p], s->halves, s->offset[p] * 2, syn_round_up(s->count[p], 128) * 2));
+    s->stale = true;
+    return syn_state_refresh(s);
+}
+
+syn_status syn_state_bind(syn_state *s, syn_dtype plan_dtype) {
     static const char *const name[] = { "float", "double" };
+    const bool half = plan_dtype == SYN_HALF;
+    const syn_dtype dtype = half ? SYN_FLOAT : plan_dtype;
     if (s->bound && s->dtype != dtype)
         return syn_fail(SYN_E_ARGUMENT, "the state is on the device in %s; a plan in %s needs a state of its own",
                         name[s->dtype], name[dtype]);
-    if (s->bound) return SYN_OK;
+    if (s->bound) return half ? make_halves(s) : SYN_OK;
     int64_t real = dtype == SYN_DOUBLE ? 8 : 4;
     SYN_TRY(syn_buffer_create(&s->block, s->ctx, s->length * real, "the parameters"));
     for (int p = 0; p < s->n_params; p++)
@@ -104,7 +158,7 @@ syn_status syn_state_bind(syn_state *s, syn_dtype dtype) {
     s->host = NULL;
     s->bound = true;
     s->dtype = dtype;
-    return SYN_OK;
+    return half ? make_halves(s) : SYN_OK;
 }
 
 int syn_state_param(const syn_state *s, const char *name) {
@@ -137,6 +191,7 @@ syn_status syn_param_read(syn_state *s, const char *name, double *out, int64_t n
 syn_status syn_param_write(syn_state *s, const char *name, const double *in, int64_t n) {
     int p = -1;
     SYN_TRY(check(s, name, n, &p));
+    s->stale = true;
     if (s->bound) return syn_reals_write(s->block, s->dtype, s->offset[p], in, n);
     memcpy(s->host + s->offset[p], in, (size_t)n * sizeof *in);
     return SYN_OK;

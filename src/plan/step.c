@@ -40,7 +40,11 @@ static syn_status write_block(syn_plan *plan, int64_t number) {
 }
 
 static syn_status need_scalars(syn_plan *plan) {
-    return plan->step / HALF == plan->table_block ? SYN_OK : write_block(plan, plan->step / HALF);
+    const int64_t number = plan->step / HALF;
+    if (number == plan->table_block) return SYN_OK;
+    /* Begun afresh: steps that were skipped leave the device some steps behind. */
+    if (plan->table_block < 0 && number > 0) SYN_TRY(write_block(plan, number - 1));
+    return write_block(plan, number);
 }
 
 /* Before an update is enqueued: the step's row is on the device, and the step is counted. */
@@ -54,6 +58,7 @@ static syn_status begin_update(syn_plan *plan) {
     SYN_TRY(syn_schedule_value(&plan->schedule, &run, plan->step, &plan->lr, &plan->momentum));
     if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
     SYN_TRY(need_scalars(plan));
+    plan->state->stale |= plan->dtype != SYN_HALF;
     plan->step++;
     return SYN_OK;
 }
@@ -79,6 +84,7 @@ static syn_status run_nodes(syn_plan *plan, syn_list *list) {
     bool ahead = syn_optim_looks_ahead(&plan->optim);
     plan->last = list;
     plan->overrun = false;
+    SYN_TRY(syn_state_refresh(plan->state));
     if (ahead) SYN_TRY(run_item(plan, list, SYN_ITEM_AHEAD));
     SYN_TRY(syn_list_run(list, plan->ctx, 0, list->n_nodes_items));
     return ahead ? run_item(plan, list, SYN_ITEM_BACK) : SYN_OK;
@@ -117,6 +123,7 @@ syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list) {
 
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {
     plan->overrun = true;
+    SYN_TRY(syn_state_refresh(plan->state));
     return syn_list_run(list, plan->ctx, 0, list->n_items);
 }
 
@@ -261,7 +268,7 @@ syn_status syn_infer_batch(syn_plan *plan, const syn_batch *batch, double *out, 
     SYN_TRY(syn_plan_enqueue_forward(plan, l));
     for (int k = 0; k < g->n_outputs; k++) {
         int64_t each = syn_value_count(g, g->output[k]) * l->rows;
-        SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output[k])], plan->dtype, 0, out, each));
+        SYN_TRY(syn_value_read(l, g->output[k], plan->dtype, out, each));
         out += each;
     }
     return SYN_OK;
@@ -309,6 +316,7 @@ syn_status syn_ema_swap(syn_plan *plan) {
         SYN_TRY(syn_buffer_copy(slots, average, params, weights, bytes));
         SYN_TRY(syn_buffer_copy(spare, at * real, slots, average, bytes));
     }
+    plan->state->stale = true;
     plan->swapped = !plan->swapped;
     return SYN_OK;
 }

@@ -128,8 +128,7 @@ static syn_status predict(syn_plan *plan, syn_source *source, double *const *out
         SYN_TRY(syn_plan_enqueue_forward(plan, l));
         for (int k = 0; k < g->n_outputs; k++) {
             int64_t width = syn_value_count(g, g->output[k]);
-            SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output[k])], plan->dtype, 0, out[k] + at * width,
-                                   l->rows * width));
+            SYN_TRY(syn_value_read(l, g->output[k], plan->dtype, out[k] + at * width, l->rows * width));
         }
     }
     return SYN_OK;

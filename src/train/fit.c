@@ -175,13 +175,15 @@ static syn_status enqueue(fit *f, syn_list *l) {
 /* The device counts steps that were skipped; the host learns of them at the end of an epoch. */
 static void count_skipped(fit *f, const syn_snapshot *s) {
     uint32_t n = s->ctl[SYN_CTL_SKIPPED], guilty = s->ctl[SYN_CTL_SKIP_GUILTY];
+    if (n || f->plan->dtype == SYN_HALF) {
+        f->plan->step = s->ctl[SYN_CTL_STEP];
+        f->plan->table_block = -1;
+    }
     if (!n) return;
     const syn_net *net = f->plan->state->net;
     syn_ctx_log(f->plan->ctx, SYN_LOG_WARN, "epoch %d: %u steps were not finite and were skipped; the last "
                                             "for %s", f->epoch + 1, n,
                 guilty && guilty <= (uint32_t)net->n_params ? net->param[guilty - 1].name : "its loss");
-    f->plan->step = s->ctl[SYN_CTL_STEP];
-    f->plan->table_block = -1;
 }
 
 /* The batch under way, and its update where it ends a step; or the whole epoch in a step. */

@@ -53,7 +53,7 @@ static syn_status one_pass(const mc *m, int pass, int64_t at, int rows) {
     m->source->cursor = at;
     SYN_TRY(syn_source_feed(m->source, l));
     SYN_TRY(syn_plan_enqueue_forward(m->plan, l));
-    SYN_TRY(syn_reals_read(l->value[syn_value_root(g, g->output[0])], m->plan->dtype, 0, m->y, n));
+    SYN_TRY(syn_value_read(l, g->output[0], m->plan->dtype, m->y, n));
     /* Welford's mean and sum of squares. */
     double *mean = m->mean + at * m->width, *squares = m->deviation ? m->deviation + at * m->width : NULL;
     for (int64_t i = 0; i < n; i++) {
