@@ -12,6 +12,17 @@ extern "C" {
 
 typedef struct syn_plan syn_plan;
 
+/* What the backward pass makes again from values that it reads anyway, instead of keeping it:
+ * outputs of element-wise maps (activations, dropout, sums; not products, not statistics). Results
+ * are equal, bit by bit. */
+typedef enum syn_memory {
+    SYN_MEMORY_BALANCED, /* where the arena shrinks by it at no launch more and at most 1/32 more
+                            bytes moved a step */
+    SYN_MEMORY_LEAST,    /* wherever the arena shrinks by it */
+    SYN_MEMORY_FASTEST,  /* nothing */
+    SYN_MEMORY_POLICIES
+} syn_memory;
+
 typedef struct syn_plan_opts {
     syn_tensor loss;       /* from a loss builder, perhaps syn_loss_sum; none: an inference plan of `output` */
     syn_tensor output;     /* what predict returns; default: what the losses read (softmax applied) */
@@ -30,6 +41,7 @@ typedef struct syn_plan_opts {
     bool keep;             /* no buffer is reused: every activation and its gradient stays readable */
     bool stream;           /* never put data sets on the device whole */
     int64_t memory_limit;  /* bytes; default: the device's */
+    syn_memory memory;     /* default: balanced */
     syn_decay_opts decay;
     syn_penalty_opts penalty;
     syn_clip_opts clip;

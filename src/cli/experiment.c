@@ -88,13 +88,21 @@ static const syn_option train_options[] = {
                "would fit there"),
     OPT(cli_train_opts, memory_limit, REAL, .lo = 1, .hi = 1e15,
         .doc = "bytes of device memory; default: what the device has"),
+    OPT(cli_train_opts, memory, CHOICE, .def = { 1, 1 }, .choices = "balanced|least|fastest",
+        .doc = "whether the backward pass makes outputs of activations, dropout and sums again "
+               "instead of "
+               "keeping them: where memory shrinks by it at no launch more and at most 1/32 more "
+               "bytes "
+               "moved (balanced), wherever it shrinks (least), or never; results are the same"),
     OPT(cli_train_opts, accumulate, INT, .def = { 1, 1 }, .lo = 1, .hi = 4095,
         .doc = "batches whose mean gradient makes one step"),
     OPT(cli_train_opts, ema, REAL, .lo = 0, .hi = .999999999,
-        .doc = "decay of a moving average of the weights, evaluated and saved beside them; 0: none"),
+        .doc =
+            "decay of a moving average of the weights, evaluated and saved beside them; 0: none"),
     OPT(cli_train_opts, gradients, FLAG,
-        .doc = "write gradients.csv: the norm of each kernel's gradient, in front of the first step "
-               "and in the last batch of each epoch; see syncline help compare"),
+        .doc =
+            "write gradients.csv: the norm of each kernel's gradient, in front of the first step "
+            "and in the last batch of each epoch; see syncline help compare"),
     OPT(cli_train_opts, on_nonfinite, CHOICE, .def = { 1, 1 }, .choices = "stop|skip|propagate",
         .doc = "what a loss or gradient that is NaN or infinite does"),
 };

@@ -33,6 +33,7 @@ typedef struct cli_train_opts {
     double loss_scale;
     bool stream;
     double memory_limit;
+    int memory;                   /* 1 + syn_memory */
     int accumulate, on_nonfinite; /* on_nonfinite: 1 stop, 2 skip, 3 propagate */
     double ema;
     bool gradients;

@@ -161,8 +161,10 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call) {
     } else {
         syn_text masks = { 0 };
         syn_plan_print_masks(s->plan, &masks);
+        syn_status status = syn_plan_print_memory(s->plan, &masks);
         printf("%s", syn_text_str(&masks));
         syn_text_free(&masks);
+        return status;
     }
     return SYN_OK;
 }

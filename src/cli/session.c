@@ -123,7 +123,8 @@ syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *devi
                            .accumulate = e->train.accumulate,
                            .ema = e->train.ema,
                            .on_nonfinite = (syn_nonfinite)(e->train.on_nonfinite - 1),
-                           .memory_limit = (int64_t)e->train.memory_limit };
+                           .memory_limit = (int64_t)e->train.memory_limit,
+                           .memory = (syn_memory)(e->train.memory - 1) };
     return syn_plan_create(&s->plan, s->state, &opts);
 }
 

@@ -54,22 +54,33 @@ static bool same_extent(const syn_graph *g, int a, int b) {
            syn_value_count(g, a) == syn_value_count(g, b) && syn_value_cols(g, a) == syn_value_cols(g, b);
 }
 
+/* Nodes p and i become one group where nothing else must run between them. */
+static void merge(fuser *f, int p, int i, bool edge) {
+    int a = find(f, p), b = find(f, i);
+    /* Ports are counted before shared ones collapse, so this bound is on the safe side. */
+    if (a == b || group_ports(f, a, b) > 2 * SYN_MAX_IN - 2) return;
+    memset(f->seen, 0, (size_t)f->g->n_nodes);
+    bool cycle = reaches(f, a, b, true);
+    memset(f->seen, 0, (size_t)f->g->n_nodes);
+    cycle = cycle || reaches(f, b, a, !edge);
+    if (!cycle) f->group[a < b ? b : a] = a < b ? a : b;
+}
+
 static void merge_groups(fuser *f) {
     syn_graph *g = f->g;
     for (int i = 0; i < g->n_nodes; i++) {
         if (g->node[i].op != f->map) continue;
         for (int k = 0; k < g->node[i].n_in; k++) {
             int v = g->node[i].in[k], p = g->value[v].producer;
+            if (g->node[i].again && p >= 0 && !g->node[p].backward)
+                continue; /* it waits on purpose */
             if (p < 0 || g->node[p].op != f->map || !same_extent(g, v, g->node[i].out[0])) continue;
-            int a = find(f, p), b = find(f, i);
-            /* Ports are counted before shared ones collapse, so this bound is on the safe side. */
-            if (a == b || group_ports(f, a, b) > 2 * SYN_MAX_IN - 2) continue;
-            memset(f->seen, 0, (size_t)g->n_nodes);
-            bool cycle = reaches(f, a, b, true);
-            memset(f->seen, 0, (size_t)g->n_nodes);
-            cycle = cycle || reaches(f, b, a, false);
-            if (!cycle) f->group[a < b ? b : a] = a < b ? a : b;
+            merge(f, p, i, true);
         }
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        int v = g->node[i].beside, p = v ? g->value[v].producer : -1;
+        if (p >= 0 && same_extent(g, v, g->node[i].out[0])) merge(f, p, i, false);
     }
 }
 

@@ -83,6 +83,8 @@ struct syn_node {
     double r[5];      /* of losses the last one is SYN_LOSS_SCALE */
     const double *list; /* by op: numbers that live as long as the net */
     syn_prog *prog;   /* map nodes */
+    bool again;       /* a map of the backward pass that makes what the forward pass made */
+    int beside;       /* ... and the value whose map it shall run with if possible, else 0 */
     int map;          /* of an op with an epilogue: the map node that may be it, else 0 */
 };
 
@@ -129,6 +131,11 @@ typedef struct syn_grad_ops {
 } syn_grad_ops;
 syn_status syn_graph_grad(syn_graph *g, int loss_node, const bool *wanted, const syn_grad_ops *ops);
 
+/* Recomputation (recompute.c), before fusing: the first `most` outputs of forward maps that the
+ * backward pass reads and could make itself, from parameters and values it reads anyway, are made
+ * there, in front of their first reader. joined: in the launch of a map there that reads the same,
+ * where there is one. count: how many could be. */
+syn_status syn_graph_recompute(syn_graph *g, const syn_op *map, int most, bool joined, int *count);
 /* Fuse pass (fuse.c): chains of map nodes become one node each. map is the op of map nodes. */
 syn_status syn_graph_fuse(syn_graph *g, const syn_op *map);
 /* Epilogue pass (epilogue.c), after fusing: which map may run where its input is stored. */

@@ -39,7 +39,7 @@ static syn_status check_halves(const syn_plan *plan, const syn_graph *g) {
     return SYN_OK;
 }
 
-static syn_status build_train(syn_plan *plan) {
+syn_status syn_plan_build_train(syn_plan *plan) {
     syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
     const syn_lower_opts o = { .loss = plan->loss, .weighted = plan->weighted, .train = true, .keep = plan->keep,
                                .trained = plan->trained };
@@ -57,10 +57,13 @@ static syn_status build_train(syn_plan *plan) {
     for (int v = 0; plan->keep && v < n; v++)
         if (g->value[v].layer >= 0 && g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
     SYN_TRY(syn_graph_prune(g));
+    SYN_TRY(syn_graph_recompute(g, &syn_op_map, plan->recompute.count, plan->recompute.joined,
+                                &plan->recomputable));
+    if (plan->dtype == SYN_HALF)
+        plan->recomputable = 0; /* what is kept was rounded since: not the same bytes */
     if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
     SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(plan->ctx), plan->dtype));
     if (plan->fuse) syn_graph_epilogues(g, &syn_op_map);
-    trace_graph(plan, g);
     plan->has_graph[SYN_MODE_TRAIN] = true;
     return check_halves(plan, g);
 }
@@ -274,10 +277,12 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         SYN_TRY(syn_machinery_rules(plan, o->rules, o->n_rules));
         SYN_TRY(syn_frame_check_factors(&plan->frame, &plan->optim));
         if (syn_optim_searches(&plan->optim)) SYN_TRY(syn_search_start(plan));
-        SYN_TRY(build_train(plan));
+        SYN_TRY(syn_plan_build_train(plan));
         SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
         if (syn_net_collects(plan->state->net)) SYN_TRY(build_forward(plan, SYN_MODE_COLLECT));
         SYN_TRY(syn_machinery_layout(plan));
+        SYN_TRY(syn_plan_choose_memory(plan));
+        trace_graph(plan, &plan->graph[SYN_MODE_TRAIN]);
     }
     SYN_TRY(build_forward(plan, SYN_MODE_INFER));
     syn_kernels_init(&plan->kernels, plan->ctx, plan->dtype);
@@ -309,13 +314,25 @@ syn_status syn_plan_create(syn_plan **out, syn_state *state, const syn_plan_opts
         return syn_fail(SYN_E_ARGUMENT, "dtype is %d, allowed 0 to 2 (float, double, half)", (int)o->dtype);
     if (o->batch < 0 || o->steps < 0 || o->memory_limit < 0)
         return syn_fail(SYN_E_ARGUMENT, "batch, steps and memory_limit must not be negative");
+    if ((unsigned)o->memory >= SYN_MEMORY_POLICIES)
+        return syn_fail(SYN_E_ARGUMENT, "memory is %d, none of SYN_MEMORY_BALANCED, LEAST, FASTEST",
+                        (int)o->memory);
     syn_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return syn_no_memory(sizeof *plan);
-    *plan = (syn_plan){ .state = state, .ctx = state->ctx, .dtype = o->dtype, .weighted = o->sample_weights,
-                        .batch = o->batch ? o->batch : 32, .fuse = !o->no_fuse, .keep = o->keep,
-                        .stream = o->stream, .memory_limit = o->memory_limit, .steps = o->steps,
+    *plan = (syn_plan){ .state = state,
+                        .ctx = state->ctx,
+                        .dtype = o->dtype,
+                        .weighted = o->sample_weights,
+                        .batch = o->batch ? o->batch : 32,
+                        .fuse = !o->no_fuse,
+                        .keep = o->keep,
+                        .stream = o->stream,
+                        .memory_limit = o->memory_limit,
+                        .memory = o->memory,
+                        .steps = o->steps,
                         .epoch_steps = o->epoch_steps,
-                        .preset = o->preset ? o->preset : state->net->preset, .table_block = -1 };
+                        .preset = o->preset ? o->preset : state->net->preset,
+                        .table_block = -1 };
     for (int i = 0; i < SYN_MODES; i++) syn_graph_init(&plan->graph[i]);
     plan->standardise = state->mean != NULL;
     syn_status status = make(plan, o);

@@ -43,6 +43,21 @@ typedef struct syn_search_memory {
     double *ro;              /* 1 / (change . step), by place */
 } syn_search_memory;
 
+/* The first `count` outputs that the backward pass could make again are, in launches of their own
+ * or not. */
+typedef struct syn_recompute {
+    int count;
+    bool joined;
+} syn_recompute;
+
+/* A training step with this. */
+typedef struct syn_memory_use {
+    syn_recompute how;
+    int64_t arena;
+    int launches;
+    double bytes;
+} syn_memory_use;
+
 struct syn_plan {
     syn_state *state;
     syn_ctx *ctx;
@@ -50,6 +65,9 @@ struct syn_plan {
     int batch;
     bool fuse, keep, stream;
     int64_t memory_limit, steps, epoch_steps;
+    syn_memory memory;
+    syn_recompute recompute;
+    int recomputable;        /* outputs that the backward pass could make again */
     int loss;                /* layer, perhaps a sum; -1: none */
     int n_losses, losses[SYN_MAX_ENDS]; /* layers that make it up */
     double loss_weight[SYN_MAX_ENDS];
@@ -125,6 +143,12 @@ static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_
 /* The list for a mode and batch size; made, placed, built and bound when it is new. */
 syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
 syn_status syn_plan_need_passes(syn_plan *plan);
+/* The graph of training steps, by plan->recompute; sets plan->recomputable. */
+syn_status syn_plan_build_train(syn_plan *plan);
+/* Recomputation by plan->memory (memory.c): the graph is the chosen one afterwards. What each
+ * policy gives, as text. */
+syn_status syn_plan_choose_memory(syn_plan *plan);
+syn_status syn_plan_print_memory(const syn_plan *plan, syn_text *t);
 /* Emission of one list without binding (create measures before it allocates). */
 syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *list);
 /* What of the set goes where, checked: by fed thing, its field, and whether the set has it. */

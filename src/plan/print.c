@@ -87,6 +87,7 @@ char *syn_plan_print(const syn_plan *plan) {
         if (plan->list[i]->rows == plan->batch && plan->list_mode[i] == (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))
             print_list(plan, plan->list[i], plan->list_mode[i], &t);
     syn_plan_print_masks(plan, &t);
+    if (syn_plan_print_memory(plan, &t) != SYN_OK) t.failed = true;
     if (plan->loss >= 0)
         syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches, %.1f MFLOP, %.1f MiB moved "
                          "a step\n", plan->optim.spec.def->name,

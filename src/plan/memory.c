@@ -1,0 +1,121 @@
+/* What the backward pass makes again: training graphs are tried, emitted and placed without a
+ * buffer, and of those that the policy allows the least arena is taken. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+
+static const double LITTLE =
+    1. / 32;        /* balanced: no launch more, and at most so many more bytes moved */
+enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
+
+/* A copy of the plan tries. It shares everything but the graph. */
+static syn_status try(const syn_plan *plan, int count, bool joined, syn_memory_use *use) {
+    syn_plan copy = *plan;
+    syn_graph *g = &copy.graph[SYN_MODE_TRAIN];
+    syn_list l = { 0 };
+    *use = (syn_memory_use){ .how = { count, joined } };
+    copy.recompute = use->how;
+    syn_graph_init(g);
+    syn_status status = syn_plan_build_train(&copy);
+    if (status == SYN_OK) status = syn_plan_emit(&copy, SYN_MODE_TRAIN, plan->batch, &l);
+    for (int k = 0; k < plan->n_fed; k++) use->launches += syn_fed_value(g, &plan->fed[k]) >= 0;
+    for (int i = 0; i < l.n_slabs; i++) use->arena += l.slab_bytes[i];
+    for (int i = 0; i < l.n_items; i++) {
+        if (!syn_plan_item_in_step(plan, i - l.n_nodes_items)) continue;
+        use->launches++;
+        use->bytes += l.item[i].call.bytes;
+    }
+    syn_list_free(&l);
+    syn_graph_free(g);
+    return status;
+}
+
+static bool allowed(syn_memory policy, const syn_memory_use *plain, const syn_memory_use *use) {
+    return policy == SYN_MEMORY_LEAST ||
+           (use->launches <= plain->launches && use->bytes <= plain->bytes * (1 + LITTLE));
+}
+
+/* The outputs of the first layers live longest. As many of them as the policy allows; then as few
+ * as reach the same arena. */
+static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
+                         const syn_memory_use *plain, syn_memory_use *best) {
+    const int step = (plan->recomputable + STEPS - 1) / STEPS;
+    syn_memory_use most, use;
+    int low = 0, high = plan->recomputable;
+    SYN_TRY(try(plan, high, joined, &most));
+    while (!allowed(policy, plain, &most) &&
+           high - low > step) { /* low: none or allowed; high: not */
+        const int middle = (low + high) / 2;
+        SYN_TRY(try(plan, middle, joined, &use));
+        if (allowed(policy, plain, &use))
+            low = middle;
+        else
+            high = middle;
+        if (high - low <= step && low > 0) {
+            SYN_TRY(try(plan, low, joined, &most));
+            high = low;
+        }
+    }
+    if (!allowed(policy, plain, &most) || most.arena >= best->arena) return SYN_OK;
+    *best = most;
+    for (low = 0; high - low > step;) { /* low: too large an arena; high: the same */
+        const int middle = (low + high) / 2;
+        SYN_TRY(try(plan, middle, joined, &use));
+        if (use.arena <= most.arena && allowed(policy, plain, &use)) {
+            high = middle;
+            *best = use;
+        } else {
+            low = middle;
+        }
+    }
+    return SYN_OK;
+}
+
+static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
+    syn_memory_use plain;
+    SYN_TRY(try(plan, 0, false, &plain));
+    *best = plain;
+    if (policy == SYN_MEMORY_FASTEST) return SYN_OK;
+    SYN_TRY(search(plan, policy, true, &plain, best));
+    return policy == SYN_MEMORY_LEAST ? search(plan, policy, false, &plain, best) : SYN_OK;
+}
+
+syn_status syn_plan_choose_memory(syn_plan *plan) {
+    syn_memory_use best;
+    if (!plan->recomputable || plan->memory == SYN_MEMORY_FASTEST) return SYN_OK;
+    SYN_TRY(choose(plan, plan->memory, &best));
+    if (!best.how.count) return SYN_OK;
+    const int could = plan->recomputable;
+    plan->recompute = best.how;
+    syn_graph_free(&plan->graph[SYN_MODE_TRAIN]);
+    SYN_TRY(syn_plan_build_train(plan));
+    plan->recomputable = could; /* what is made again may take others' chances */
+    return SYN_OK;
+}
+
+syn_status syn_plan_print_memory(const syn_plan *plan, syn_text *t) {
+    static const struct {
+        syn_memory policy;
+        const char *name;
+    } row[] = { { SYN_MEMORY_FASTEST, "fastest" },
+                { SYN_MEMORY_BALANCED, "balanced" },
+                { SYN_MEMORY_LEAST, "least" } };
+    syn_plan_sizes z;
+    if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
+    syn_plan_sums(plan, &z);
+    syn_text_add(t, "\n%-22s %10s %10s %9s %11s  made again by the backward pass\n",
+                 "memory policy", "arena KiB", "peak KiB", "launches", "MiB moved");
+    for (size_t i = 0; i < SYN_COUNT(row); i++) {
+        syn_memory_use use;
+        SYN_TRY(choose(plan, row[i].policy, &use));
+        const bool taken = row[i].policy == plan->memory;
+        syn_text_add(t, "  %c %-18s %10.1f %10.1f %9d %11.1f  ", taken ? '*' : ' ', row[i].name,
+                     (double)use.arena / 1024, (double)(z.peak - z.arena + use.arena) / 1024,
+                     use.launches, use.bytes / 1048576);
+        if (plan->recomputable)
+            syn_text_add(t, "%d of %d outputs of maps\n", use.how.count, plan->recomputable);
+        else
+            syn_text_add(t, "nothing: no output of a map could be\n");
+    }
+    return SYN_OK;
+}
