@@ -70,7 +70,7 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
                 metrics[METRIC_NORM] = all;
                 metrics[METRIC_PENALTY] = penalty;
             }
-            if (!(overflow || (SKIP && (bad || guilty >= 0)))) {
+            if (!((SKIP && (bad || guilty >= 0)) || overflow)) { // in this order: no warning of a constant
                 metrics[METRIC_NORMS] += all;
                 metrics[METRIC_PENALTIES] += penalty;
                 CTL_NORM_STEPS(ctl) += 1;
