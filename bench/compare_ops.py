@@ -13,7 +13,7 @@ ratio = torch_us / syncline_us, so above 1 Syncline is faster.
     python bench/compare_ops.py --rows 4096 --only gelu dropout --json
 
 Both sides: rows of 1,024 columns, float32, random data, equal numbers of threads on the same
-cores. Syncline's share is that of a stream of the same bytes, measured in the same turns.
+cores, each thread bound to one (POCL_AFFINITY, OMP_PROC_BIND). Syncline's share is that of a stream of the same bytes, measured in the same turns.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Torch:
     """A worker process that measures PyTorch, and sleeps in between."""
 
     def __init__(self, threads: int, wait: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true"}
         environment.pop("OMP_WAIT_POLICY", None)
         if wait == "passive":
             environment["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -72,7 +72,7 @@ def syncline(a: argparse.Namespace, rows: int, only: str | None, seconds: float)
     if only:
         command += ["--only", only]
     environment = {**os.environ, "POCL_CPU_MAX_CU_COUNT": str(a.threads),
-                   "POCL_MAX_PTHREAD_COUNT": str(a.threads)}
+                   "POCL_MAX_PTHREAD_COUNT": str(a.threads), "POCL_AFFINITY": "1"}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     if run.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {run.returncode}\n{run.stderr}")

@@ -38,24 +38,27 @@ static uintv syn_random_v(uint row, uint col, uint stream, uint step, uint2 key)
     return col & 2 ? r.zw : r.xy;
 }
 #elif SYN_VEC == 16
-// Four counters, one a lane. What does not depend on the column leaves a loop over columns.
+// Four counters, one a lane, in the lower halves; what gathers in the upper ones no product sees. What does not depend
+// on the column leaves a loop over columns.
 static uintv syn_random_v(uint row, uint col, uint stream, uint step, uint2 key) {
     ulong4 x0 = (ulong4)(col / 4) + (ulong4)(0, 1, 2, 3), x1 = row, x2 = step, x3 = stream;
     uint k0 = key.x, k1 = key.y;
 #pragma unroll
     for (int round = 0; round < 10; ++round) {
-        const ulong4 p0 = 0xD2511F53UL * x0, p1 = 0xCD9E8D57UL * x2;
+        const ulong4 p0 = 0xD2511F53UL * (x0 & PHILOX_LOW), p1 = 0xCD9E8D57UL * (x2 & PHILOX_LOW);
         x0 = (p1 >> 32) ^ x1 ^ (ulong)k0;
-        x1 = p1 & PHILOX_LOW;
+        x1 = p1;
         x2 = (p0 >> 32) ^ x3 ^ (ulong)k1;
-        x3 = p0 & PHILOX_LOW;
+        x3 = p0;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
+    x0 &= PHILOX_LOW;
+    x2 &= PHILOX_LOW;
 #ifdef __ENDIAN_LITTLE__
     const ulong8 pairs = (ulong8)(x0 | (x1 << 32), x2 | (x3 << 32));
 #else
-    const ulong8 pairs = (ulong8)(x1 | (x0 << 32), x3 | (x2 << 32));
+    const ulong8 pairs = (ulong8)((x1 & PHILOX_LOW) | (x0 << 32), (x3 & PHILOX_LOW) | (x2 << 32));
 #endif
     return as_uint16(pairs.s04152637);
 }
@@ -119,7 +122,12 @@ static realv __attribute__((overloadable)) unit(uintv u) {
     return TO_REALV(u >> 8u) * (realv)(5.9604644775390625e-8);
 }
 static realv __attribute__((overloadable)) normal(uintv u, uintv v) {
-    return sqrt((realv)(-2) * log(unit(u) + (realv)(5.9604644775390625e-8))) * cospi((realv)(2) * unit(v));
+    const realv from = unit(u) + (realv)(5.9604644775390625e-8);
+#ifdef SYN_OWN_NORMAL
+    return syn_normal(from, unit(v));
+#else
+    return sqrt((realv)(-2) * log(from)) * cospi((realv)(2) * unit(v));
+#endif
 }
 #endif
 static real __attribute__((overloadable)) unit(uint u) {

@@ -150,7 +150,8 @@ static inline syn_tensor syn_mish(syn_tensor x) { return syn_map(x, "mish", NULL
 static inline syn_tensor syn_hard_swish(syn_tensor x) { return syn_map(x, "hard_swish", NULL, 0); }
 
 /* A row of the map table: y = f(x). Expressions are OpenCL C over x, y and the attributes; they are
- * compiled for scalars and for vectors, so stay with operators, ?: and the built-in functions. */
+ * compiled for scalars and for vectors, so stay with operators, ?: and the built-in functions; besides those of
+ * OpenCL logistic(x), log1p_exp(x), phi(x) (the normal distribution) and x_phi(x), its product with x. */
 #define SYN_MAX_ATTRS 4
 typedef struct syn_map_attr {
     const char *name;

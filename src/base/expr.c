@@ -47,6 +47,12 @@ static double lesser(double a, double b) { return b < a ? b : a; }
 static double larger(double a, double b) { return a < b ? b : a; }
 static double clamp(double x, double lo, double hi) { return fmin(fmax(x, lo), hi); }
 
+/* Those of cl/base/math.cl. */
+static double logistic(double x) { return 1 / (1 + exp(-x)); }
+static double log1p_exp(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static double phi(double x) { return .5 * erfc(-.70710678118654752440 * x); }
+static double x_phi(double x) { return x * phi(x); }
+
 /* OpenCL's names; the field that is not NULL gives the number of arguments. */
 static const struct function {
     const char *name;
@@ -75,6 +81,8 @@ static const struct function {
     { "pow", NULL, pow, NULL },       { "hypot", NULL, hypot, NULL },
     { "atan2", NULL, atan2, NULL },   { "fmod", NULL, fmod, NULL },
     { "fdim", NULL, fdim, NULL },     { "copysign", NULL, copysign, NULL },
+    { "logistic", logistic, NULL, NULL }, { "log1p_exp", log1p_exp, NULL, NULL },
+    { "phi", phi, NULL, NULL },       { "x_phi", x_phi, NULL, NULL },
     { "fma", NULL, NULL, fma },       { "clamp", NULL, NULL, clamp },
 };
 

@@ -1,8 +1,9 @@
 /* Writes the OpenCL C of a map program.
  *
- * The program's body is written for vectors and for tails (CPUs), or for scalars (GPUs). Elements are seen as rows x cols, cols being the last axis: an input that is one row or
- * one value is broadcast, and random functions address their bits by (row, col), so that a mask depends
- * neither on fusion nor on the kernel variant. */
+ * The program's body is written for vectors and for tails (CPUs), or for scalars (GPUs). Elements
+ * are seen as rows x cols, cols being the last axis: an input that is one row or one value is
+ * broadcast, and random functions address their bits by (row, col), so that a mask depends neither
+ * on fusion nor on the kernel variant. */
 #include "op/map.h"
 #include "op/map_text.h"
 
@@ -12,8 +13,9 @@
 
 typedef enum { FULL, ROW, ONE, BITS } extent; /* how an input meets the elements */
 
-/* A place is a whole vector, the `left` elements that remain of a row or run, or one element. Tails are
- * vectors too, padded: a dozen scalar calls of exp would cost as much as the row before them. */
+/* A place is a whole vector, the `left` elements that remain of a row or run, or one element. Tails
+ * are vectors too, padded: a dozen scalar calls of exp would cost as much as the row before them.
+ */
 typedef enum { VECTOR, TAIL, SCALAR } body;
 
 typedef struct writer {
@@ -22,7 +24,8 @@ typedef struct writer {
     const syn_node *n;
     extent in[SYN_MAX_IN];
     bool random, by_rows;
-    int kept;    /* masks written */
+    int kept;       /* masks written */
+    int64_t shared; /* rows that share their draws, made before their loop; 0: none */
     int vec;
     int64_t rows, cols;
     int given; /* the input that is no buffer but the vector `acc`, or -1 */
@@ -34,26 +37,33 @@ static const char *type_of(const writer *w, int value) {
     return is_bits(w, value) ? "maskv" : syn_emit_type(w->e, value);
 }
 
-/* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where several make
- * a step. Monte Carlo passes count in the step's place; there rows are those of the data set, so that
- * what a sample draws depends neither on its batch nor on training. */
+/* Words u (and v) of the elements at (row, col). A stream is told apart by micro-batch where
+ * several make a step. Monte Carlo passes count in the step's place; there rows are those of the
+ * data set, so that what a sample draws depends neither on its batch nor on training. */
 static void write_draws(writer *w, int i, bool vector) {
     const syn_ins *ins = &w->n->prog->ins[i];
     const syn_fn *fn = ins->fn;
     syn_text *t = &w->t;
     const char *type = vector ? "uintv" : "uint";
+    if (fn->shared_by && w->shared) {
+        syn_text_add(t, "const %s u = shared%d; ", type, i);
+        return;
+    }
     syn_text_add(t, "const uint from = %s", w->e->passes ? "row + CTL_CURSOR(ctl) * " : "row");
     if (w->e->passes) syn_text_add(t, "%lldu", (long long)(w->rows / w->e->rows));
     syn_text_add(t, "; ");
     if (fn->shared_by)
         syn_text_add(t, "const uint place = from / %.0fu; ", ins->attr[fn->shared_by]);
     const char *row = fn->shared_by ? "place" : "from";
-    if (fn->draws > 1) syn_text_add(t, "%s u, v; syn_random_2%s(", type, vector ? "v" : "s");
-    else syn_text_add(t, "const %s u = syn_random_%s(", type, vector ? "v" : "s");
+    if (fn->draws > 1)
+        syn_text_add(t, "%s u, v; syn_random_2%s(", type, vector ? "v" : "s");
+    else
+        syn_text_add(t, "const %s u = syn_random_%s(", type, vector ? "v" : "s");
     syn_text_add(t, "%s, col, s%d%s, step, key%s); ", row, i,
                  w->e->passes  ? " ^ 0x80000000u"
                  : w->e->micro ? " ^ (CTL_GRADS(ctl) << 20)"
-                               : "", fn->draws > 1 ? ", &u, &v" : "");
+                               : "",
+                 fn->draws > 1 ? ", &u, &v" : "");
 }
 
 /* The bits of a mask instead: read as words that keep() decides on alike, or stored besides. */
@@ -61,8 +71,8 @@ static void write_bits(writer *w, const syn_ins *ins, bool vector) {
     syn_text *t = &w->t;
     const int port = ins->bits > 0 ? ins->bits : -ins->bits;
     char word[64];
-    snprintf(word, sizeof word, "%c%d[row * %lldu + (uint)col / SYN_VEC]", ins->bits > 0 ? 'o' : 'i', port,
-             (long long)syn_ceil_div(w->cols, w->vec));
+    snprintf(word, sizeof word, "%c%d[row * %lldu + (uint)col / SYN_VEC]",
+             ins->bits > 0 ? 'o' : 'i', port, (long long)syn_ceil_div(w->cols, w->vec));
     if (w->e->profile->cpu && ins->bits > 0)
         syn_text_add(t, "%s = mask_pack(u, thr); ", word);
     else if (w->e->profile->cpu)
@@ -84,7 +94,8 @@ static void write_ins(writer *w, int i, const char *type) {
     const char *const names[2] = { two ? "a" : "x", "b" };
     if (ins->form == 0) {
         for (int k = 0; k < 2; k++)
-            if (ins->src[k] >= 0) syn_text_add(t, "const %s %s = t%d; ", type, names[k], ins->src[k]);
+            if (ins->src[k] >= 0)
+                syn_text_add(t, "const %s %s = t%d; ", type, names[k], ins->src[k]);
     } else {
         for (int k = 0; k < 2; k++)
             if (ins->src[1 + k] >= 0)
@@ -129,11 +140,13 @@ static void write_body(writer *w, body kind) {
     }
     for (int i = 0; i < w->n->prog->n_ins; i++) write_ins(w, i, type);
     for (int o = 0; o < w->n->n_out; o++)
-        if (is_bits(w, w->n->out[o])) continue;
+        if (is_bits(w, w->n->out[o]))
+            continue;
         else if (kind == TAIL)
             syn_text_add(t, "VSTORE_TAIL(t%d, o%d, at, left);\n", w->n->prog->out[o], o);
         else
-            syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o], o);
+            syn_text_add(t, "%s(t%d, o%d, at);\n", vector ? "VSTORE" : "STORE", w->n->prog->out[o],
+                         o);
 }
 
 /* What draws are addressed by, besides their place. */
@@ -146,14 +159,56 @@ static void write_step(writer *w) {
 static void write_signature(writer *w) {
     syn_text *t = &w->t;
     syn_text_add(t, "KERNEL(map)(");
-    for (int k = 0; k < w->n->n_in; k++) syn_text_add(t, "__global const %s *i%d, ", type_of(w, w->n->in[k]), k);
-    for (int o = 0; o < w->n->n_out; o++) syn_text_add(t, "__global %s *o%d, ", type_of(w, w->n->out[o]), o);
+    for (int k = 0; k < w->n->n_in; k++)
+        syn_text_add(t, "__global const %s *i%d, ", type_of(w, w->n->in[k]), k);
+    for (int o = 0; o < w->n->n_out; o++)
+        syn_text_add(t, "__global %s *o%d, ", type_of(w, w->n->out[o]), o);
     if (w->random) syn_text_add(t, "__global const uint *ctl, ");
     /* Streams are arguments: layers that differ in nothing else share their kernel. */
     for (int i = 0; i < w->n->prog->n_ins; i++)
         if (draws(&w->n->prog->ins[i])) syn_text_add(t, "const uint s%d, ", i);
     syn_text_add(t, "const int rows) {\n");
     write_step(w);
+}
+
+/* Columns of rows that share their draws: those are made once, then the rows run. */
+static void write_shared(writer *w, body kind) {
+    syn_text *t = &w->t;
+    const int64_t rows = w->shared;
+    w->shared = 0; /* so that they are drawn here */
+    for (int i = 0; i < w->n->prog->n_ins; i++) {
+        const syn_ins *ins = &w->n->prog->ins[i];
+        if (!draws(ins) || !ins->fn->shared_by) continue;
+        syn_text_add(t, "uintv shared%d; { const int row = first; ", i);
+        write_draws(w, i, true);
+        syn_text_add(t, "shared%d = u; }\n", i);
+    }
+    w->shared = rows;
+    syn_text_add(
+        t, "for (int row = first; row < first + %lld; row++) {\nconst int at = row * %lld + col;\n",
+        (long long)rows, (long long)w->cols);
+    write_body(w, kind);
+    syn_text_add(t, "}\n");
+}
+
+static size_t write_places(writer *w, int run) {
+    syn_text *t = &w->t;
+    const int64_t left = w->cols % w->vec, size = w->shared * w->cols,
+                  block = size >= run ? 1 : run / size;
+    syn_text_add(t, "int first = (int)get_global_id(0) * %lld;\n", (long long)(block * w->shared));
+    syn_text_add(t, "const int last = min(first + %lld, rows);\n", (long long)(block * w->shared));
+    syn_text_add(t, "for (; first < last; first += %lld) {\nint col = 0;\n", (long long)w->shared);
+    if (w->cols >= w->vec) {
+        syn_text_add(t, "for (; col + SYN_VEC <= %lld; col += SYN_VEC) {\n", (long long)w->cols);
+        write_shared(w, VECTOR);
+        syn_text_add(t, "}\n");
+    }
+    if (left) {
+        syn_text_add(t, "const int left = %lld;\n", (long long)left);
+        write_shared(w, TAIL);
+    }
+    syn_text_add(t, "}\n}\n");
+    return (size_t)syn_ceil_div(w->rows / w->shared, block);
 }
 
 /* CPU: a work-item takes a run of elements (flat), or a block of rows, in whole vectors. */
@@ -175,6 +230,7 @@ static size_t write_cpu(writer *w, int64_t count) {
         syn_text_add(t, "}\n");
         return (size_t)syn_ceil_div(count, RUN);
     }
+    if (w->shared) return write_places(w, RUN);
     int64_t block = w->cols >= RUN ? 1 : RUN / w->cols;
     syn_text_add(t, "int row = (int)get_global_id(0) * %lld;\n", (long long)block);
     syn_text_add(t, "const int last = min(row + %lld, rows);\n", (long long)block);
@@ -199,7 +255,8 @@ static size_t write_gpu(writer *w, int64_t count) {
     syn_text *t = &w->t;
     syn_text_add(t, "const int at = (int)get_global_id(0), n = rows * %lld;\n", (long long)w->cols);
     for (int i = 0; i < w->n->prog->n_ins; i++)
-        if (w->n->prog->ins[i].bits > 0) syn_text_add(t, "__local uchar kept%d[64];\n", w->n->prog->ins[i].bits);
+        if (w->n->prog->ins[i].bits > 0)
+            syn_text_add(t, "__local uchar kept%d[64];\n", w->n->prog->ins[i].bits);
     syn_text_add(t, w->kept ? "if (at < n) {\n" : "if (at >= n) return;\n");
     if (w->by_rows)
         syn_text_add(t, "const int row = at / %lld, col = at - row * %lld;\n", (long long)w->cols,
@@ -221,8 +278,10 @@ static syn_status open_writer(writer *w, syn_emit *e, const syn_node *n, int64_t
     w->cols = syn_value_cols(e->graph, out);
     w->rows = *count / w->cols;
     if (*count > INT32_MAX)
-        return syn_fail(SYN_E_ARGUMENT, "a tensor of %lld elements: the limit is 2^31 - 1; use a "
-                                        "smaller batch", (long long)*count);
+        return syn_fail(SYN_E_ARGUMENT,
+                        "a tensor of %lld elements: the limit is 2^31 - 1; use a "
+                        "smaller batch",
+                        (long long)*count);
     for (int k = 0; k < n->n_in; k++) {
         int64_t c = syn_emit_count(e, n->in[k]);
         bool whole = e->graph->value[n->in[k]].batched == e->graph->value[out].batched &&
@@ -235,6 +294,16 @@ static syn_status open_writer(writer *w, syn_emit *e, const syn_node *n, int64_t
         w->kept += n->prog->ins[i].bits > 0;
     }
     w->by_rows |= w->random;
+    for (int i = 0; i < n->prog->n_ins && e->profile->cpu; i++) {
+        const syn_ins *ins = &n->prog->ins[i];
+        const int64_t rows = ins->fn->shared_by ? (int64_t)ins->attr[ins->fn->shared_by] : 0;
+        if (!draws(ins) || rows < 2) continue;
+        /* All of them must share the same rows, and those be of one sample. */
+        w->shared =
+            w->rows / e->rows % rows == 0 && (w->shared == 0 || w->shared == rows) ? rows : -1;
+        if (w->shared < 0) break;
+    }
+    if (w->shared < 0) w->shared = 0;
     return SYN_OK;
 }
 
@@ -244,6 +313,7 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
     *ep = (syn_epilogue){ 0 };
     SYN_TRY(open_writer(&w, e, n, &count));
     syn_text params = { 0 }, args = { 0 };
+    w.shared = 0; /* its rows come one by one */
     for (int k = 0; k < n->n_in; k++) {
         if (n->in[k] == given) {
             w.given = k; /* a map reads a value through one port */
@@ -275,7 +345,8 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
     syn_text_add(&w.t, "static void FN(epilogue)(const realv acc, const int row, const int col, const int left, "
                        "__global %s *o0 EPILOGUE_PARAMS) {\n", syn_emit_type(e, n->out[0]));
     write_step(&w);
-    syn_text_add(&w.t, "const int at = row * %lld + col;\nif (left >= SYN_VEC) {\n", (long long)w.cols);
+    syn_text_add(&w.t, "const int at = row * %lld + col;\nif (left >= SYN_VEC) {\n",
+                 (long long)w.cols);
     write_body(&w, VECTOR);
     if (w.vec > 1) {
         syn_text_add(&w.t, "} else {\n");
