@@ -14,10 +14,13 @@ typedef uint ureal;
 #endif
 // What an element of a tensor is in memory. Losses, statistics, gradients of parameters and all blocks of the
 // optimizer are reals.
+#define OVERLOADED __attribute__((overloadable))
 #if SYN_HALF
 #define cell half
+#define FOR_TYPES(X) X(real) X(cell) // what pointers there are
 #else
 #define cell real
+#define FOR_TYPES(X) X(real)
 #endif
 
 #define CAT_(a, b) a##b
@@ -68,7 +71,6 @@ typedef realv __attribute__((aligned(sizeof(real)))) realv_packed;
 #if SYN_HALF
 // By the type of the pointer: halves are read and written by the functions that every device has. Vectors go
 // through a variable: PoCL's vload_halfN wants more alignment than the standard.
-#define OVERLOADED __attribute__((overloadable))
 #define HALVES(n)                                                                                  \
     typedef ushort##n __attribute__((aligned(2))) halves##n;                                       \
     static float##n load_halves##n(__global const half *p) {                                       \

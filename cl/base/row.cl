@@ -14,28 +14,18 @@ static real row_sum(realv v) { return v; }
 static real row_max(realv v) { return v; }
 #else
 // The n < SYN_VEC elements at p + i, then `pad`.
-static realv __attribute__((overloadable)) vload_tail(__global const real *p, int n, real pad) {
-    real lane[SYN_VEC];
-    for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;
-    return VGET(lane, 0);
-}
-static void __attribute__((overloadable)) vstore_tail(realv v, __global real *p, int n) {
-    real lane[SYN_VEC];
-    VSET(v, lane, 0);
-    for (int k = 0; k < n; k++) STORE(lane[k], p, k);
-}
-#if SYN_HALF
-static realv __attribute__((overloadable)) vload_tail(__global const half *p, int n, real pad) {
-    real lane[SYN_VEC];
-    for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;
-    return VGET(lane, 0);
-}
-static void __attribute__((overloadable)) vstore_tail(realv v, __global half *p, int n) {
-    real lane[SYN_VEC];
-    VSET(v, lane, 0);
-    for (int k = 0; k < n; k++) STORE(lane[k], p, k);
-}
-#endif
+#define TAIL_OF(type)                                                                              \
+    static realv OVERLOADED vload_tail(__global const type *p, int n, real pad) {                  \
+        real lane[SYN_VEC];                                                                        \
+        for (int k = 0; k < SYN_VEC; k++) lane[k] = k < n ? LOAD(p, k) : pad;                      \
+        return VGET(lane, 0);                                                                      \
+    }                                                                                              \
+    static void OVERLOADED vstore_tail(realv v, __global type *p, int n) {                         \
+        real lane[SYN_VEC];                                                                        \
+        VSET(v, lane, 0);                                                                          \
+        for (int k = 0; k < n; k++) STORE(lane[k], p, k);                                          \
+    }
+FOR_TYPES(TAIL_OF)
 #define VLOAD_TAIL(p, i, n, pad) vload_tail((p) + (i), n, pad)
 #define VSTORE_TAIL(v, p, i, n) vstore_tail(v, (p) + (i), n)
 static real row_sum(realv v) {
@@ -158,6 +148,6 @@ static void moving_vector(__global const uint *ctl, __global real *moving_mean, 
         moving_step(ctl, moving_mean, moving_var, count, c + k, ms[k], vs[k], rows, mode, take, unbiased, per_row);
 }
 #else
-#define moving_vector(ctl, mm, mv, count, c, n, mean, var, rows, mode, take, unbiased, per_row)                        \
+#define moving_vector(ctl, mm, mv, count, c, n, mean, var, rows, mode, take, unbiased, per_row)    \
     moving_step(ctl, mm, mv, count, c, mean, var, rows, mode, take, unbiased, per_row)
 #endif

@@ -3,10 +3,13 @@
 #define FULL (COLS / SYN_VEC * SYN_VEC)
 #define LOADV(p, c) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
 #if SYN_CPU
-static void FN(store)(realv v, __global real *p, const int c) {
-    if (c < FULL) VSTORE(v, p, c);
-    else VSTORE_TAIL(v, p, FULL, COLS - FULL);
-}
+#define STORE_OF(type)                                                                             \
+    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
+        if (c < FULL) VSTORE(v, p, c);                                                             \
+        else VSTORE_TAIL(v, p, FULL, COLS - FULL);                                                 \
+    }
+FOR_TYPES(STORE_OF)
+#undef STORE_OF
 #define FIRST_ROW ((int)get_global_id(0) * BLOCK)
 #define FOR_COLUMNS(c)                                                                             \
     for (int c = (int)get_global_id(0) * SYN_VEC; c < COLS; c += (int)get_global_size(0) * SYN_VEC)
@@ -21,11 +24,13 @@ static real FN(over_rows)(__local real *sums, const int x, const int y, const re
     return sum;
 }
 #define FOR_COLUMNS(c) for (int c = (int)get_global_id(0); c < COLS; c = COLS)
-static void FN(store)(real v, __global real *p, const int c) { STORE(v, p, c); }
+#define STORE_OF(type) static void OVERLOADED FN(store)(real v, __global type *p, const int c) { STORE(v, p, c); }
+FOR_TYPES(STORE_OF)
+#undef STORE_OF
 #endif
 
 #if STAGE == 0 && FORWARD
-KERNEL(batch_norm_part)(__global const real *x, __global real *means, __global real *squares,
+KERNEL(batch_norm_part)(__global const cell *x, __global real *means, __global real *squares,
                         const int rows) {
 #if SYN_CPU
     const int first = FIRST_ROW, last = min(first + BLOCK, rows);
@@ -34,7 +39,7 @@ KERNEL(batch_norm_part)(__global const real *x, __global real *means, __global r
     for (int r = first; r < last;) {
         const int n = r + 8 <= last ? 8 : 1, before = r - first;
         const real share = n / (real)(before + n), old = before * share;
-        __global const real *p = x + r * COLS;
+        __global const cell *p = x + r * COLS;
         for (int k = 0; k < COLS; k += SYN_VEC) {
             realv m = before ? LOADV(means, k) : (realv)(0), q = before ? LOADV(squares, k) : (realv)(0);
             realv a = LOADV(p, k);
@@ -102,14 +107,14 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
 #endif
 
 #if STAGE == 2 && FORWARD
-KERNEL(batch_norm_apply)(__global const real *x,
+KERNEL(batch_norm_apply)(__global const cell *x,
 #if GAMMA
-                         __global const real *gamma,
+                         __global const cell *gamma,
 #endif
 #if BETA
-                         __global const real *beta,
+                         __global const cell *beta,
 #endif
-                         __global const real *mean, __global const real *rstd, __global real *y,
+                         __global const real *mean, __global const real *rstd, __global cell *y,
                          const int rows) {
 #if SYN_CPU
     const int last = min(FIRST_ROW + BLOCK, rows);
@@ -124,7 +129,7 @@ KERNEL(batch_norm_apply)(__global const real *x,
             shift = LOADV(beta, c);
 #endif
             if (r + 4 <= last) {
-                __global const real *p = x + r * COLS;
+                __global const cell *p = x + r * COLS;
                 const realv a = LOADV(p, c), b = LOADV(p + COLS, c), d = LOADV(p + 2 * COLS, c);
                 const realv e = LOADV(p + 3 * COLS, c);
                 FN(store)((a - m) * scale + shift, y + r * COLS, c);
@@ -154,7 +159,7 @@ KERNEL(batch_norm_apply)(__global const real *x,
 
 #if STAGE == 0 && !FORWARD
 // Sums of dy and of dy (x - mean) over blocks of rows.
-KERNEL(batch_norm_grad_part)(__global const real *x, __global const real *dy, __global const real *mean,
+KERNEL(batch_norm_grad_part)(__global const cell *x, __global const cell *dy, __global const real *mean,
                              __global real *products, __global real *sums_of, const int rows) {
 #if SYN_CPU
     const int first = FIRST_ROW, last = min(first + BLOCK, rows);
@@ -162,7 +167,7 @@ KERNEL(batch_norm_grad_part)(__global const real *x, __global const real *dy, __
     sums_of += get_global_id(0) * COLS;
     for (int r = first; r < last;) {
         const int n = r + 4 <= last ? 4 : 1;
-        __global const real *px = x + r * COLS, *pd = dy + r * COLS;
+        __global const cell *px = x + r * COLS, *pd = dy + r * COLS;
         for (int c = 0; c < COLS; c += SYN_VEC) {
             const realv m = LOADV(mean, c), d = LOADV(pd, c);
             realv a = d, b = d * (LOADV(px, c) - m);
@@ -220,12 +225,12 @@ KERNEL(batch_norm_grad_finish)(__global const real *products, __global const rea
 #endif
 
 #if STAGE == 2 && !FORWARD
-KERNEL(batch_norm_grad_apply)(__global const real *x, __global const real *dy,
+KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
 #if GAMMA
-                              __global const real *gamma,
+                              __global const cell *gamma,
 #endif
                               __global const real *mean, __global const real *rstd,
-                              __global const real *dgamma, __global const real *dbeta, __global real *dx,
+                              __global const real *dgamma, __global const real *dbeta, __global cell *dx,
                               const int rows) {
     const real share = 1 / (real)rows;
 #if SYN_CPU
@@ -241,7 +246,7 @@ KERNEL(batch_norm_grad_apply)(__global const real *x, __global const real *dy,
             // All loads before the first store: the rows may meet at the same offset of a page, where loads
             // wait for stores that are not theirs.
             if (r + 4 <= last) {
-                __global const real *px = x + r * COLS, *pd = dy + r * COLS;
+                __global const cell *px = x + r * COLS, *pd = dy + r * COLS;
                 realv d0 = LOADV(pd, c), d1 = LOADV(pd + COLS, c), d2 = LOADV(pd + 2 * COLS, c);
                 realv d3 = LOADV(pd + 3 * COLS, c);
                 d0 = (d0 - a - (LOADV(px, c) - m) * b) * scale;

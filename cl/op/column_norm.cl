@@ -6,13 +6,16 @@
 #if SYN_CPU
 #define PAD (WIDTH + SYN_VEC)
 // Columns [c, c + SYN_VEC) of the w columns at p.
-static realv FN(load)(__global const real *p, const int c, const int w) {
-    return c + SYN_VEC <= w ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);
-}
-static void FN(store)(realv v, __global real *p, const int c, const int w) {
-    if (c + SYN_VEC <= w) VSTORE(v, p, c);
-    else VSTORE_TAIL(v, p, c, w - c);
-}
+#define COLUMNS_OF(type)                                                                           \
+    static realv OVERLOADED FN(load)(__global const type *p, const int c, const int w) {           \
+        return c + SYN_VEC <= w ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);                        \
+    }                                                                                              \
+    static void OVERLOADED FN(store)(realv v, __global type *p, const int c, const int w) {        \
+        if (c + SYN_VEC <= w) VSTORE(v, p, c);                                                     \
+        else VSTORE_TAIL(v, p, c, w - c);                                                          \
+    }
+FOR_TYPES(COLUMNS_OF)
+#undef COLUMNS_OF
 #else
 // Sums over the LANES row lanes of a column, then over the columns of its group.
 static real FN(over_rows)(__local real *sums, const int x, const int y, const real v) {
@@ -38,7 +41,7 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #if SYN_CPU
 // Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
 // (Chan, Golub and LeVeque 1983).
-static void FN(moments)(__global const real *x, const int w, const int rows, real *means, real *squares) {
+static void FN(moments)(__global const cell *x, const int w, const int rows, real *means, real *squares) {
     for (int c = 0; c < w; c += SYN_VEC) {
         VSET((realv)(0), means, c);
         VSET((realv)(0), squares, c);
@@ -46,7 +49,7 @@ static void FN(moments)(__global const real *x, const int w, const int rows, rea
     int r = 0;
     for (; r + 8 <= rows; r += 8) {
         const real share = 8 / (real)(r + 8), old = r * share;
-        __global const real *p = x + r * COLS;
+        __global const cell *p = x + r * COLS;
         for (int c = 0; c < w; c += SYN_VEC) {
             realv a = FN(load)(p, c, w), b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
             realv e = FN(load)(p + 3 * COLS, c, w), f = FN(load)(p + 4 * COLS, c, w);
@@ -70,14 +73,14 @@ static void FN(moments)(__global const real *x, const int w, const int rows, rea
 }
 #endif
 
-KERNEL(column_norm)(__global const real *x,
+KERNEL(column_norm)(__global const cell *x,
 #if GAMMA
-                    __global const real *gamma,
+                    __global const cell *gamma,
 #endif
 #if BETA
-                    __global const real *beta,
+                    __global const cell *beta,
 #endif
-                    __global real *y, __global real *mean, __global real *rstd,
+                    __global cell *y, __global real *mean, __global real *rstd,
 #if MOVING
                     __global real *moving_mean, __global real *moving_var, __global real *count,
                     __global const uint *ctl,
@@ -120,8 +123,8 @@ KERNEL(column_norm)(__global const real *x,
     // that are not theirs.
     for (int r = 0; r < rows;) {
         const int n = r + 4 <= rows ? 4 : 1;
-        __global const real *p = x + at + r * COLS;
-        __global real *q = y + at + r * COLS;
+        __global const cell *p = x + at + r * COLS;
+        __global cell *q = y + at + r * COLS;
         for (int c = 0; c < w; c += SYN_VEC) {
             const realv m = VGET(means, c), scale = VGET(vars, c);
 #if BETA
@@ -178,13 +181,13 @@ KERNEL(column_norm)(__global const real *x,
 // With K = rows * GROUP:
 //     dx = r (gamma dy - sum(gamma dy) / K - (x - mean) r^2 sum(gamma dy (x - mean)) / K)
 //     dgamma = sum(dy (x - mean) r), dbeta = sum(dy), of each matrix
-KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
+KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #if GAMMA
-                         __global const real *gamma,
+                         __global const cell *gamma,
 #endif
                          __global const real *mean, __global const real *rstd,
 #if DX
-                         __global real *dx,
+                         __global cell *dx,
 #endif
                          __global real *dgamma, __global real *dbeta, const int rows) {
 #if SYN_CPU
@@ -197,7 +200,7 @@ KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
     }
     for (int r = 0; r < rows;) {
         const int n = r + 4 <= rows ? 4 : 1;
-        __global const real *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+        __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
         for (int c = 0; c < w; c += SYN_VEC) {
             const realv m = FN(load)(mean + col, c, w), d = FN(load)(pd, c, w);
             realv a = d, b = d * (FN(load)(px, c, w) - m);
@@ -254,8 +257,8 @@ KERNEL(column_norm_grad)(__global const real *x, __global const real *dy,
     }
     for (int r = 0; r < rows;) {
         const int n = r + 4 <= rows ? 4 : 1;
-        __global const real *px = x + at + r * COLS, *pd = dy + at + r * COLS;
-        __global real *q = dx + at + r * COLS;
+        __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+        __global cell *q = dx + at + r * COLS;
         for (int c = 0; c < w; c += SYN_VEC) {
             const realv m = VGET(ms, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
             const realv d = scale * FN(load)(pd, c, w) - a - (FN(load)(px, c, w) - m) * b;

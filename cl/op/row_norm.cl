@@ -10,13 +10,16 @@
 #define MANY (SYN_VEC > 1 && SPAN == 1 && GROUP % SYN_VEC == 0 && GROUP <= 4 * SYN_VEC && GROUPS % SYN_VEC == 0)
 
 #if SYN_CPU
-static void FN(store)(realv v, __global real *p, const int c) {
-    if (c < FULL) VSTORE(v, p, c);
-    else VSTORE_TAIL(v, p, FULL, GROUP - FULL);
-}
+#define STORE_OF(type)                                                                             \
+    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
+        if (c < FULL) VSTORE(v, p, c);                                                             \
+        else VSTORE_TAIL(v, p, FULL, GROUP - FULL);                                                \
+    }
+FOR_TYPES(STORE_OF)
+#undef STORE_OF
 
 // Sum of x - m, or of its square, over a group.
-static real FN(sum)(__global const real *x, const real m, const int square) {
+static real FN(sum)(__global const cell *x, const real m, const int square) {
     realv s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     for (int s = 0; s < SPAN; s++, x += COLS) {
         int c = 0;
@@ -48,14 +51,14 @@ static realv FN(lane_sums)(realv *v) {
 #endif
 
 #if FORWARD
-KERNEL(row_norm)(__global const real *x,
+KERNEL(row_norm)(__global const cell *x,
 #if GAMMA
-                 __global const real *gamma,
+                 __global const cell *gamma,
 #endif
 #if BETA
-                 __global const real *beta,
+                 __global const cell *beta,
 #endif
-                 __global real *y,
+                 __global cell *y,
 #if !RMS
                  __global real *mean,
 #endif
@@ -160,16 +163,16 @@ KERNEL(row_norm)(__global const real *x,
 //     dx = r (g - sum(g) / K - (x - mean) r^2 sum(g (x - mean)) / K)     (rms: without the first sum)
 //     dgamma = sum(dy (x - mean) r),  dbeta = sum(dy), over the BLOCK samples of a work-item.
 #if SYN_CPU || !PARAMS_ONLY
-KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
+KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
 #if GAMMA
-                      __global const real *gamma,
+                      __global const cell *gamma,
 #endif
 #if !RMS
                       __global const real *mean,
 #endif
                       __global const real *rstd,
 #if DX
-                      __global real *dx,
+                      __global cell *dx,
 #endif
 #if DGAMMA
                       __global real *dgamma,
@@ -251,7 +254,7 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
         realv s0 = 0, s1 = 0, t0 = 0, t1 = 0;
 #if DX
         for (int s = 0; s < SPAN; s++) {
-            __global const real *px = x + at + s * COLS, *pd = dy + at + s * COLS;
+            __global const cell *px = x + at + s * COLS, *pd = dy + at + s * COLS;
             int c = 0;
             for (; c + 2 * SYN_VEC <= FULL; c += 2 * SYN_VEC) {
                 realv g0 = VLOAD(pd, c), g1 = VLOAD(pd, c + SYN_VEC);
@@ -341,7 +344,7 @@ KERNEL(row_norm_grad)(__global const real *x, __global const real *dy,
 }
 #else
 // GPU: a column and BLOCK samples for each work-item.
-KERNEL(row_norm_params)(__global const real *x, __global const real *dy,
+KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #if !RMS
                         __global const real *mean,
 #endif

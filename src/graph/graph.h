@@ -52,7 +52,6 @@ typedef struct syn_op {
     /* Describe the calls that compute the node. NULL: a view, nothing runs. */
     syn_status (*emit)(syn_emit *e, const syn_node *node);
     syn_in_place in_place;
-    bool reals;    /* its kernels know no halves yet */
     bool epilogue; /* what it stores may go through a map first, where the kernel can */
 } syn_op;
 

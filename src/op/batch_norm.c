@@ -133,7 +133,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     return status;
 }
 
-const syn_op syn_op_batch_norm = { .name = "batch_norm", .reals = true, .grad = grad, .emit = emit };
+const syn_op syn_op_batch_norm = { .name = "batch_norm", .grad = grad, .emit = emit };
 
 static syn_status split_backward(syn_emit *e, const syn_node *n, int64_t rows) {
     const syn_norm_ports p = syn_norm_backward(n);
@@ -188,6 +188,6 @@ static syn_status emit_grad(syn_emit *e, const syn_node *n) {
     return few_rows(e, rows) ? syn_column_backward(e, n, 1, 1, rows) : split_backward(e, n, rows);
 }
 
-const syn_op syn_op_batch_norm_grad = { .name = "batch_norm_grad", .reals = true,
+const syn_op syn_op_batch_norm_grad = { .name = "batch_norm_grad",
                                         .emit = emit_grad,
                                         .in_place = SYN_IN_PLACE_BATCHED };

@@ -79,7 +79,7 @@ static syn_status emit_grad(syn_emit *e, const syn_node *n) {
     return syn_column_backward(e, n, n->i[1], syn_emit_rows(e, n->in[0]) / rows, rows);
 }
 
-const syn_op syn_op_column_norm = { .name = "column_norm", .reals = true, .grad = grad, .emit = emit };
-const syn_op syn_op_column_norm_grad = { .name = "column_norm_grad", .reals = true,
+const syn_op syn_op_column_norm = { .name = "column_norm", .grad = grad, .emit = emit };
+const syn_op syn_op_column_norm_grad = { .name = "column_norm_grad",
                                          .emit = emit_grad,
                                          .in_place = SYN_IN_PLACE_BATCHED };

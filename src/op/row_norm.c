@@ -56,7 +56,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     return syn_norm_call(e, &c, &defs, 0);
 }
 
-const syn_op syn_op_row_norm = { .name = "row_norm", .reals = true, .grad = grad, .emit = emit };
+const syn_op syn_op_row_norm = { .name = "row_norm", .grad = grad, .emit = emit };
 
 /* GPU: dgamma and dbeta by columns, behind dx. */
 static syn_status emit_params(syn_emit *e, const syn_node *n, const syn_norm_ports *p, int64_t samples,
@@ -115,6 +115,6 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     return syn_norm_fold(e, &p, cols, blocks, scratch);
 }
 
-const syn_op syn_op_row_norm_grad = { .name = "row_norm_grad", .reals = true,
+const syn_op syn_op_row_norm_grad = { .name = "row_norm_grad",
                                       .emit = emit_grad,
                                       .in_place = SYN_IN_PLACE_BATCHED };

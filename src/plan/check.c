@@ -55,7 +55,9 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
     syn_plan_sums(plan, &z);
     syn_ctx_device(plan->ctx, &device);
     int64_t limit = plan->memory_limit ? plan->memory_limit : device.global_bytes;
-    int64_t used = syn_ctx_bytes(plan->ctx) - (plan->state->bound ? syn_state_bytes(plan->state, plan->state->halves ? SYN_HALF : plan->state->dtype) : 0);
+    const syn_state *s = plan->state;
+    int64_t used = syn_ctx_bytes(plan->ctx);
+    if (s->bound) used -= syn_state_bytes(s, s->halves ? SYN_HALF : s->dtype);
     if (z.peak + used <= limit) return SYN_OK;
     return syn_fail(SYN_E_MEMORY, "the plan needs %.1f MiB (parameters %.1f, gradients %.1f, optimizer "
                                   "%.1f, activations %.1f) and %.1f MiB are in use; the limit of %s is "

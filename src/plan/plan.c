@@ -29,16 +29,6 @@ static bool is_input(const syn_graph *g, int value) {
     return false;
 }
 
-/* Ops whose kernels read and write reals alone. */
-static syn_status check_halves(const syn_plan *plan, const syn_graph *g) {
-    for (int i = 0; plan->dtype == SYN_HALF && i < g->n_nodes; i++)
-        if (g->node[i].op->reals)
-            return syn_fail(SYN_E_ARGUMENT, "%s: %s has no kernels for dtype half; use float",
-                            g->node[i].layer < 0 ? "the net" : plan->state->net->layer[g->node[i].layer].name,
-                            g->node[i].op->name);
-    return SYN_OK;
-}
-
 syn_status syn_plan_build_train(syn_plan *plan) {
     syn_graph *g = &plan->graph[SYN_MODE_TRAIN];
     const syn_lower_opts o = { .loss = plan->loss, .weighted = plan->weighted, .train = true, .keep = plan->keep,
@@ -65,7 +55,7 @@ syn_status syn_plan_build_train(syn_plan *plan) {
     SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(plan->ctx), plan->dtype));
     if (plan->fuse) syn_graph_epilogues(g, &syn_op_map);
     plan->has_graph[SYN_MODE_TRAIN] = true;
-    return check_halves(plan, g);
+    return SYN_OK;
 }
 
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
@@ -84,7 +74,7 @@ static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     }
     trace_graph(plan, g);
     plan->has_graph[mode] = true;
-    return check_halves(plan, g);
+    return SYN_OK;
 }
 
 syn_status syn_plan_need_passes(syn_plan *plan) {
@@ -102,7 +92,8 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
 
 static syn_status bind_list(syn_plan *plan, syn_list *l) {
     const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .slab = plan->slab,
-                            .param = plan->dtype == SYN_HALF ? plan->state->half_segment : plan->state->segment, .grad = plan->grad, .block = plan->block };
+                            .param = plan->dtype == SYN_HALF ? plan->state->half_segment : plan->state->segment,
+                            .grad = plan->grad, .block = plan->block };
     return syn_list_bind(l, &b, plan->dtype);
 }
 
