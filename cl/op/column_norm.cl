@@ -2,20 +2,46 @@
 // batch_norm (one matrix, the batch) and group_norm with narrow groups, instance_norm (a matrix a sample).
 //     y = (x - mean) r gamma + beta,  r = 1 / sqrt(var + EPS)
 // A work-item (CPU) or a work-group of WIDTH x LANES items (GPU) takes WIDTH columns of a matrix, a
-// multiple of GROUP, and walks over the rows while they are in the cache.
+// multiple of GROUP, and walks over the rows while they are in the cache. A CPU's item takes
+// `block` matrices, one after the other; a GPU has a group of items for each.
 #if SYN_CPU
 #define PAD (WIDTH + SYN_VEC)
+#define VECTORS real __attribute__((aligned(sizeof(realv)))) // none over two cache lines
+#define FOR_VECTORS(c, w) for (int c = 0; c < (w); c += SYN_VEC)
 // Columns [c, c + SYN_VEC) of the w columns at p.
+#define WHOLE(c, w) (COLS % SYN_VEC == 0 || (c) + SYN_VEC <= (w))
 #define COLUMNS_OF(type)                                                                           \
     static realv OVERLOADED FN(load)(__global const type *p, const int c, const int w) {           \
-        return c + SYN_VEC <= w ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);                        \
+        return WHOLE(c, w) ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);                             \
     }                                                                                              \
     static void OVERLOADED FN(store)(realv v, __global type *p, const int c, const int w) {        \
-        if (c + SYN_VEC <= w) VSTORE(v, p, c);                                                     \
+        if (WHOLE(c, w)) VSTORE(v, p, c);                                                          \
         else VSTORE_TAIL(v, p, c, w - c);                                                          \
     }
 FOR_TYPES(COLUMNS_OF)
 #undef COLUMNS_OF
+#if GROUP > 1
+// Sums over groups, in each of their columns. Of a vector: neighbours are added until the first lanes are sums of
+// groups, then lanes are doubled as often.
+#define PAIRS(n) if (GROUP >= (n)) v = (realv)(v.even + v.odd, v.even + v.odd);
+#define TWICE(n) if (GROUP >= (n)) twice.even = twice.odd = v.lo, v = twice;
+static void FN(over_group)(real *sums, const int w) {
+#if GROUP <= SYN_VEC && (GROUP & (GROUP - 1)) == 0
+    FOR_VECTORS(c, w) {
+        realv v = VGET(sums, c), twice;
+        PAIRS(2) PAIRS(4) PAIRS(8) PAIRS(16)
+        TWICE(2) TWICE(4) TWICE(8) TWICE(16)
+        VSET(v, sums, c);
+    }
+#else
+    for (int g = 0; g < w; g += GROUP) {
+        real sum = 0;
+        for (int c = g; c < g + GROUP; c++) sum += sums[c];
+        for (int c = g; c < g + GROUP; c++) sums[c] = sum;
+    }
+#endif
+}
+#endif
 #else
 // Sums over the LANES row lanes of a column, then over the columns of its group.
 static real FN(over_rows)(__local real *sums, const int x, const int y, const real v) {
@@ -42,7 +68,7 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 // Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
 // (Chan, Golub and LeVeque 1983).
 static void FN(moments)(__global const cell *x, const int w, const int rows, real *means, real *squares) {
-    for (int c = 0; c < w; c += SYN_VEC) {
+    FOR_VECTORS(c, w) {
         VSET((realv)(0), means, c);
         VSET((realv)(0), squares, c);
     }
@@ -50,21 +76,23 @@ static void FN(moments)(__global const cell *x, const int w, const int rows, rea
     for (; r + 8 <= rows; r += 8) {
         const real share = 8 / (real)(r + 8), old = r * share;
         __global const cell *p = x + r * COLS;
-        for (int c = 0; c < w; c += SYN_VEC) {
+        FOR_VECTORS(c, w) {
             realv a = FN(load)(p, c, w), b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
             realv e = FN(load)(p + 3 * COLS, c, w), f = FN(load)(p + 4 * COLS, c, w);
             realv g = FN(load)(p + 5 * COLS, c, w), h = FN(load)(p + 6 * COLS, c, w);
             realv i = FN(load)(p + 7 * COLS, c, w);
-            const realv m = VGET(means, c), eight = (((a + b) + (d + e)) + ((f + g) + (h + i))) * (real).125;
-            a -= eight, b -= eight, d -= eight, e -= eight, f -= eight, g -= eight, h -= eight, i -= eight;
-            const realv delta = eight - m;
+            const realv m = VGET(means, c), sum = ((a + b) + (d + e)) + ((f + g) + (h + i));
+            // Half of the differences as multiply-adds, which other units than those of sums take.
+            const realv eight = sum * (real).125, delta = eight - m;
+            a -= eight, b -= eight, d -= eight, e -= sum * (real).125;
+            f -= sum * (real).125, g -= sum * (real).125, h -= sum * (real).125, i -= sum * (real).125;
             VSET(m + delta * share, means, c);
             VSET(VGET(squares, c) + (((a * a + b * b) + (d * d + e * e)) + ((f * f + g * g) + (h * h + i * i))) +
-                    delta * delta * old, squares, c);
+                     delta * delta * old, squares, c);
         }
     }
     for (; r < rows; r++)
-        for (int c = 0; c < w; c += SYN_VEC) {
+        FOR_VECTORS(c, w) {
             const realv v = FN(load)(x + r * COLS, c, w), m = VGET(means, c), delta = v - m;
             const realv now = m + delta * (1 / (real)(r + 1));
             VSET(now, means, c);
@@ -85,64 +113,74 @@ KERNEL(column_norm)(__global const cell *x,
                     __global real *moving_mean, __global real *moving_var, __global real *count,
                     __global const uint *ctl,
 #endif
-                    const int rows) {
+                    const int rows, const int matrices, const int block) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
-    const int matrix = (int)get_global_id(1), at = matrix * rows * COLS + first;
-    real means[PAD], vars[PAD];
-    FN(moments)(x + at, w, rows, means, vars);
-    for (int c = 0; c < w; c += SYN_VEC) VSET(VGET(vars, c) * (1 / (real)rows), vars, c);
+    const int start = (int)get_global_id(1) * block, end = min(start + block, matrices);
+    VECTORS mean_of[2 * PAD], var_of[2 * PAD];
+    // The statistics of a matrix stand in front of the rows before it, which hide their latency.
+    for (int matrix = start; matrix <= end; matrix++) {
+        real *means = mean_of + (matrix & 1) * PAD, *vars = var_of + (matrix & 1) * PAD;
+        if (matrix < end) {
+            FN(moments)(x + matrix * rows * COLS + first, w, rows, means, vars);
+            FOR_VECTORS(c, w) VSET(VGET(vars, c) * (1 / (real)rows), vars, c);
 #if GROUP > 1
-    for (int g = 0; g < w; g += GROUP) {
-        real m = 0, v = 0;
-        for (int c = g; c < g + GROUP; c++) m += means[c];
-        m /= GROUP;
-        for (int c = g; c < g + GROUP; c++) v += vars[c] + (means[c] - m) * (means[c] - m);
-        for (int c = g; c < g + GROUP; c++) {
-            means[c] = m;
-            vars[c] = v / GROUP;
-        }
-    }
+            VECTORS apart[PAD];
+            FOR_VECTORS(c, w) VSET(VGET(means, c), apart, c);
+            FN(over_group)(means, w);
+            FOR_VECTORS(c, w) {
+                const realv m = VGET(means, c) * (1 / (real)GROUP), d = VGET(apart, c) - m;
+                VSET(m, means, c);
+                VSET(VGET(vars, c) + d * d, vars, c);
+            }
+            FN(over_group)(vars, w);
+            FOR_VECTORS(c, w) VSET(VGET(vars, c) * (1 / (real)GROUP), vars, c);
 #endif
 #if MOVING
-    for (int c = 0; c < w; c += SYN_VEC)
-        moving_vector(ctl, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c), rows,
-                      MOVING, (real)TAKE, UNBIASED, PER_ROW);
+            FOR_VECTORS(c, w)
+                moving_vector(ctl, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c),
+                              rows, MOVING, (real)TAKE, UNBIASED, PER_ROW);
 #endif
-    for (int c = 0; c < w; c += SYN_VEC) {
-        const realv r = 1 / sqrt(VGET(vars, c) + (real)EPS);
-        FN(store)(VGET(means, c), mean + matrix * COLS + first, c, w);
-        FN(store)(r, rstd + matrix * COLS + first, c, w);
+            FOR_VECTORS(c, w) {
+                const realv r = 1 / sqrt(VGET(vars, c) + (real)EPS);
+                FN(store)(VGET(means, c), mean + matrix * COLS + first, c, w);
+                FN(store)(r, rstd + matrix * COLS + first, c, w);
 #if GAMMA
-        VSET(r * FN(load)(gamma + first, c, w), vars, c);
+                VSET(r * FN(load)(gamma + first, c, w), vars, c);
 #else
-        VSET(r, vars, c);
+                VSET(r, vars, c);
 #endif
-    }
-    // All loads before the first store: rows may meet at the same offset of a page, where loads wait for stores
-    // that are not theirs.
-    for (int r = 0; r < rows;) {
-        const int n = r + 4 <= rows ? 4 : 1;
-        __global const cell *p = x + at + r * COLS;
-        __global cell *q = y + at + r * COLS;
-        for (int c = 0; c < w; c += SYN_VEC) {
-            const realv m = VGET(means, c), scale = VGET(vars, c);
-#if BETA
-            const realv shift = FN(load)(beta + first, c, w);
-#else
-            const realv shift = 0;
-#endif
-            const realv a = FN(load)(p, c, w);
-            if (n == 4) {
-                const realv b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
-                const realv e = FN(load)(p + 3 * COLS, c, w);
-                FN(store)((b - m) * scale + shift, q + COLS, c, w);
-                FN(store)((d - m) * scale + shift, q + 2 * COLS, c, w);
-                FN(store)((e - m) * scale + shift, q + 3 * COLS, c, w);
             }
-            FN(store)((a - m) * scale + shift, q, c, w);
         }
-        r += n;
+        if (matrix == start) continue;
+        const int at = (matrix - 1) * rows * COLS + first;
+        means = mean_of + ((matrix - 1) & 1) * PAD;
+        vars = var_of + ((matrix - 1) & 1) * PAD;
+        // All loads before the first store: rows may meet at the same offset of a page, where loads wait for
+        // stores that are not theirs.
+        for (int r = 0; r < rows;) {
+            const int n = r + 4 <= rows ? 4 : 1;
+            __global const cell *p = x + at + r * COLS;
+            __global cell *q = y + at + r * COLS;
+            FOR_VECTORS(c, w) {
+                const realv m = VGET(means, c), scale = VGET(vars, c);
+#if BETA
+                const realv shift = FN(load)(beta + first, c, w);
+#else
+                const realv shift = 0;
+#endif
+                const realv a = FN(load)(p, c, w);
+                if (n == 4) {
+                    const realv b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
+                    const realv e = FN(load)(p + 3 * COLS, c, w);
+                    FN(store)((b - m) * scale + shift, q + COLS, c, w);
+                    FN(store)((d - m) * scale + shift, q + 2 * COLS, c, w);
+                    FN(store)((e - m) * scale + shift, q + 3 * COLS, c, w);
+                }
+                FN(store)((a - m) * scale + shift, q, c, w);
+            }
+            r += n;
+        }
     }
 #else
     __local real sums[WIDTH * LANES];
@@ -180,7 +218,7 @@ KERNEL(column_norm)(__global const cell *x,
 #else
 // With K = rows * GROUP:
 //     dx = r (gamma dy - sum(gamma dy) / K - (x - mean) r^2 sum(gamma dy (x - mean)) / K)
-//     dgamma = sum(dy (x - mean) r), dbeta = sum(dy), of each matrix
+//     dgamma = sum(dy (x - mean) r), dbeta = sum(dy), of each matrix (GPU) or each `block` of them
 KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #if GAMMA
                          __global const cell *gamma,
@@ -189,92 +227,92 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #if DX
                          __global cell *dx,
 #endif
-                         __global real *dgamma, __global real *dbeta, const int rows) {
+                         __global real *dgamma, __global real *dbeta, const int rows, const int matrices,
+                         const int block) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
-    const int matrix = (int)get_global_id(1), at = matrix * rows * COLS + first, col = matrix * COLS + first;
-    real as[PAD], bs[PAD];
-    for (int c = 0; c < w; c += SYN_VEC) {
-        VSET((realv)(0), as, c);
-        VSET((realv)(0), bs, c);
-    }
-    for (int r = 0; r < rows;) {
-        const int n = r + 4 <= rows ? 4 : 1;
-        __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
-        for (int c = 0; c < w; c += SYN_VEC) {
-            const realv m = FN(load)(mean + col, c, w), d = FN(load)(pd, c, w);
-            realv a = d, b = d * (FN(load)(px, c, w) - m);
-            if (n == 4) {
-                const realv e = FN(load)(pd + COLS, c, w), f = FN(load)(pd + 2 * COLS, c, w);
-                const realv g = FN(load)(pd + 3 * COLS, c, w);
-                a = (d + e) + (f + g);
-                b = (b + e * (FN(load)(px + COLS, c, w) - m)) +
-                    (f * (FN(load)(px + 2 * COLS, c, w) - m) + g * (FN(load)(px + 3 * COLS, c, w) - m));
+    const int item = (int)get_global_id(1), start = item * block, end = min(start + block, matrices);
+    for (int matrix = start; matrix < end; matrix++) {
+        const int at = matrix * rows * COLS + first, col = matrix * COLS + first;
+        VECTORS as[PAD], bs[PAD];
+        FOR_VECTORS(c, w) {
+            VSET((realv)(0), as, c);
+            VSET((realv)(0), bs, c);
+        }
+        for (int r = 0; r < rows;) {
+            const int n = r + 4 <= rows ? 4 : 1;
+            __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+            FOR_VECTORS(c, w) {
+                const realv m = FN(load)(mean + col, c, w), d = FN(load)(pd, c, w);
+                realv a = d, b = d * (FN(load)(px, c, w) - m);
+                if (n == 4) {
+                    const realv e = FN(load)(pd + COLS, c, w), f = FN(load)(pd + 2 * COLS, c, w);
+                    const realv g = FN(load)(pd + 3 * COLS, c, w);
+                    a = (d + e) + (f + g);
+                    b = (b + e * (FN(load)(px + COLS, c, w) - m)) +
+                        (f * (FN(load)(px + 2 * COLS, c, w) - m) + g * (FN(load)(px + 3 * COLS, c, w) - m));
+                }
+                VSET(VGET(as, c) + a, as, c);
+                VSET(VGET(bs, c) + b, bs, c);
             }
-            VSET(VGET(as, c) + a, as, c);
-            VSET(VGET(bs, c) + b, bs, c);
+            r += n;
         }
-        r += n;
-    }
-    for (int c = 0; c < w; c += SYN_VEC) {
-        VSET(VGET(bs, c) * FN(load)(rstd + col, c, w), bs, c);
-        FN(store)(VGET(as, c), dbeta + col, c, w);
-        FN(store)(VGET(bs, c), dgamma + col, c, w);
-    }
-#if DX
+        FOR_VECTORS(c, w) {
+            const realv a = VGET(as, c), b = VGET(bs, c) * FN(load)(rstd + col, c, w);
+            __global real *pg = dgamma + item * COLS + first, *pb = dbeta + item * COLS + first;
+            const int before = matrix > start;
+            FN(store)(before ? FN(load)(pb, c, w) + a : a, pb, c, w);
+            FN(store)(before ? FN(load)(pg, c, w) + b : b, pg, c, w);
 #if GAMMA
-    for (int c = 0; c < w; c++) {
-        as[c] *= LOAD(gamma, first + c);
-        bs[c] *= LOAD(gamma, first + c);
-    }
-#endif
-#if GROUP > 1
-    for (int g = 0; g < w; g += GROUP) {
-        real a = 0, b = 0;
-        for (int c = g; c < g + GROUP; c++) {
-            a += as[c];
-            b += bs[c];
-        }
-        for (int c = g; c < g + GROUP; c++) {
-            as[c] = a;
-            bs[c] = b;
-        }
-    }
-#endif
-    // dx = scale dy - a - (x - mean) b
-    const real share = 1 / (real)(rows * GROUP);
-    real ms[PAD], scales[PAD];
-    for (int c = 0; c < w; c += SYN_VEC) {
-        const realv s = FN(load)(rstd + col, c, w);
-        VSET(FN(load)(mean + col, c, w), ms, c);
-        VSET(VGET(as, c) * s * share, as, c);
-        VSET(VGET(bs, c) * s * s * share, bs, c);
-#if GAMMA
-        VSET(s * FN(load)(gamma + first, c, w), scales, c);
+            const realv scale = FN(load)(gamma + first, c, w);
 #else
-        VSET(s, scales, c);
+            const realv scale = 1;
 #endif
-    }
-    for (int r = 0; r < rows;) {
-        const int n = r + 4 <= rows ? 4 : 1;
-        __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
-        __global cell *q = dx + at + r * COLS;
-        for (int c = 0; c < w; c += SYN_VEC) {
-            const realv m = VGET(ms, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
-            const realv d = scale * FN(load)(pd, c, w) - a - (FN(load)(px, c, w) - m) * b;
-            if (n == 4) {
-                const realv e = scale * FN(load)(pd + COLS, c, w) - a - (FN(load)(px + COLS, c, w) - m) * b;
-                const realv f = scale * FN(load)(pd + 2 * COLS, c, w) - a - (FN(load)(px + 2 * COLS, c, w) - m) * b;
-                const realv g = scale * FN(load)(pd + 3 * COLS, c, w) - a - (FN(load)(px + 3 * COLS, c, w) - m) * b;
-                FN(store)(e, q + COLS, c, w);
-                FN(store)(f, q + 2 * COLS, c, w);
-                FN(store)(g, q + 3 * COLS, c, w);
-            }
-            FN(store)(d, q, c, w);
+            VSET(a * scale, as, c);
+            VSET(b * scale, bs, c);
         }
-        r += n;
-    }
+#if DX
+#if GROUP > 1
+        FN(over_group)(as, w);
+        FN(over_group)(bs, w);
 #endif
+        // dx = scale dy - a - (x - mean) b
+        const real share = 1 / (real)(rows * GROUP);
+        VECTORS ms[PAD], scales[PAD];
+        FOR_VECTORS(c, w) {
+            const realv s = FN(load)(rstd + col, c, w);
+            VSET(FN(load)(mean + col, c, w), ms, c);
+            VSET(VGET(as, c) * s * share, as, c);
+            VSET(VGET(bs, c) * s * s * share, bs, c);
+#if GAMMA
+            VSET(s * FN(load)(gamma + first, c, w), scales, c);
+#else
+            VSET(s, scales, c);
+#endif
+        }
+        for (int r = 0; r < rows;) {
+            const int n = r + 4 <= rows ? 4 : 1;
+            __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
+            __global cell *q = dx + at + r * COLS;
+            FOR_VECTORS(c, w) {
+                const realv m = VGET(ms, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
+                const realv d = scale * FN(load)(pd, c, w) - a - (FN(load)(px, c, w) - m) * b;
+                if (n == 4) {
+                    __global const cell *x1 = px + COLS, *x2 = x1 + COLS, *x3 = x2 + COLS;
+                    __global const cell *d1 = pd + COLS, *d2 = d1 + COLS, *d3 = d2 + COLS;
+                    const realv e = scale * FN(load)(d1, c, w) - a - (FN(load)(x1, c, w) - m) * b;
+                    const realv f = scale * FN(load)(d2, c, w) - a - (FN(load)(x2, c, w) - m) * b;
+                    const realv g = scale * FN(load)(d3, c, w) - a - (FN(load)(x3, c, w) - m) * b;
+                    FN(store)(e, q + COLS, c, w);
+                    FN(store)(f, q + 2 * COLS, c, w);
+                    FN(store)(g, q + 3 * COLS, c, w);
+                }
+                FN(store)(d, q, c, w);
+            }
+            r += n;
+        }
+#endif
+    }
 #else
     __local real sums[WIDTH * LANES];
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), c = (int)get_group_id(0) * WIDTH + lx;
@@ -308,4 +346,9 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #endif
 #if SYN_CPU
 #undef PAD
+#undef VECTORS
+#undef FOR_VECTORS
+#undef WHOLE
+#undef PAIRS
+#undef TWICE
 #endif

@@ -6,9 +6,6 @@
 #define FULL (GROUP / SYN_VEC * SYN_VEC)
 #define LOADV(p, c, pad) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, GROUP - FULL, pad))
 
-// Many short groups in a row: sums over the lanes of SYN_VEC groups are taken together.
-#define MANY (SYN_VEC > 1 && SPAN == 1 && GROUP % SYN_VEC == 0 && GROUP <= 4 * SYN_VEC && GROUPS % SYN_VEC == 0)
-
 #if SYN_CPU
 #define STORE_OF(type)                                                                             \
     static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
@@ -40,13 +37,40 @@ static real FN(sum)(__global const cell *x, const real m, const int square) {
 }
 #endif
 
-#if SYN_CPU && MANY
-// Lane g of the result: the sum over the lanes of v[g].
-static realv FN(lane_sums)(realv *v) {
-    for (int n = SYN_VEC / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            v[i] = (realv)(v[2 * i].even + v[2 * i].odd, v[2 * i + 1].even + v[2 * i + 1].odd);
-    return v[0];
+#if SYN_CPU && !FORWARD
+// The sums of dgamma and dbeta and of dx's formula over a group of one sample, and dx of the one before it, in one
+// walk. All loads before the first store: rows and sums meet at the same offset of a page, where loads wait for
+// stores that are not theirs.
+typedef struct {
+    __global const cell *x, *dy;
+    real m, r, a, b; // a: sum(g) / K, b: r^2 sum(g (x - mean)) / K
+} FN(sample);
+static void FN(walk)(const FN(sample) *now, __global cell *dx, FN(sample) *next, __global real *dgamma,
+                     __global real *dbeta, __global const cell *gamma, const int has_now, const int has_next,
+                     const int is_first) {
+    realv s = 0, t = 0;
+    for (int k = 0; k < SPAN; k++)
+        for (int c = 0; c < GROUP; c += SYN_VEC) {
+            const realv scale = GAMMA ? LOADV(gamma, c, 0) : (realv)(1);
+            realv v = 0, sum = 0, sum_x = 0;
+            if (has_next) {
+                const realv e = LOADV(next->dy + k * COLS, c, 0), p = (LOADV(next->x + k * COLS, c, 0) - next->m) * e;
+                if (DBETA) sum = is_first && k == 0 ? e : LOADV(dbeta, c, 0) + e;
+                if (DGAMMA) sum_x = is_first && k == 0 ? p * next->r : LOADV(dgamma, c, 0) + p * next->r;
+                if (!RMS) s += e * scale;
+                t += p * scale;
+            }
+            if (has_now && DX) {
+                const realv d = LOADV(now->x + k * COLS, c, 0) - now->m, g = LOADV(now->dy + k * COLS, c, 0) * scale;
+                v = (g - now->a - d * now->b) * now->r;
+                FN(store)(v, dx + k * COLS, c);
+            }
+            if (has_next && DGAMMA) FN(store)(sum_x, dgamma, c);
+            if (has_next && DBETA) FN(store)(sum, dbeta, c);
+        }
+    if (!has_next) return;
+    next->a = RMS ? (real)0 : lane_sum(s) / (SPAN * GROUP);
+    next->b = lane_sum(t) * (next->r * next->r / (SPAN * GROUP));
 }
 #endif
 
@@ -65,68 +89,40 @@ KERNEL(row_norm)(__global const cell *x,
                  __global real *rstd, const int samples) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
-#if MANY
-    for (int k = first * GROUPS; k < last * GROUPS; k += SYN_VEC) {
-        const int at = k * GROUP, col = k % GROUPS * GROUP;
-        realv sums[SYN_VEC];
-        real m[SYN_VEC], r[SYN_VEC];
+    for (int g = 0; g < GROUPS; g++) {
+        const int col = g * GROUP;
+        // A sample's first sum is taken while the one before it is written, so that reads never stop.
+        real ahead = FN(sum)(x + first * SPAN * COLS + col, 0, RMS);
+        for (int n = first; n < last; n++) {
+            const int at = n * SPAN * COLS + col, next = min(n + 1, last - 1) * SPAN * COLS + col;
 #if RMS
-        for (int g = 0; g < SYN_VEC; g++) m[g] = 0;
+            const real m = 0, square = ahead;
 #else
-        for (int g = 0; g < SYN_VEC; g++) {
-            sums[g] = VLOAD(x, at + g * GROUP);
-            for (int c = SYN_VEC; c < GROUP; c += SYN_VEC) sums[g] += VLOAD(x, at + g * GROUP + c);
-        }
-        const realv means = FN(lane_sums)(sums) * (1 / (real)GROUP);
-        VSTORE(means, mean, k);
-        VSET(means, m, 0);
+            const real m = ahead / (SPAN * GROUP), square = FN(sum)(x + at, m, 1);
+            STORE(m, mean, n * GROUPS + g);
 #endif
-        for (int g = 0; g < SYN_VEC; g++) {
-            sums[g] = 0;
-            for (int c = 0; c < GROUP; c += SYN_VEC) {
-                const realv d = VLOAD(x, at + g * GROUP + c) - m[g];
-                sums[g] += d * d;
-            }
-        }
-        const realv rs = 1 / sqrt(FN(lane_sums)(sums) * (1 / (real)GROUP) + (real)EPS);
-        VSTORE(rs, rstd, k);
-        VSET(rs, r, 0);
-        for (int g = 0; g < SYN_VEC; g++)
-            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
-                realv v = (VLOAD(x, at + c) - m[g]) * r[g];
+            const real r = 1 / sqrt(square / (SPAN * GROUP) + (real)EPS);
+            STORE(r, rstd, n * GROUPS + g);
+            realv sum = 0;
+            for (int s = 0; s < SPAN; s++) {
+                realv part = 0;
+                for (int c = 0; c < GROUP; c += SYN_VEC) {
+                    const realv u = LOADV(x + next + s * COLS, c, 0);
+                    realv v = (LOADV(x + at + s * COLS, c, 0) - m) * r;
 #if GAMMA
-                v *= VLOAD(gamma, col + c);
+                    v *= LOADV(gamma + col, c, 0);
 #endif
 #if BETA
-                v += VLOAD(beta, col + c);
+                    v += LOADV(beta + col, c, 0);
 #endif
-                VSTORE(v, y, at + c);
+                    part += RMS ? u * u : u;
+                    FN(store)(v, y + at + s * COLS, c);
+                }
+                sum += part;
             }
+            ahead = lane_sum(sum);
+        }
     }
-#else
-    for (int k = first * GROUPS; k < last * GROUPS; k++) {
-        const int at = k / GROUPS * SPAN * COLS + k % GROUPS * GROUP;
-#if RMS
-        const real m = 0;
-#else
-        const real m = FN(sum)(x + at, 0, 0) / (SPAN * GROUP);
-        STORE(m, mean, k);
-#endif
-        const real r = 1 / sqrt(FN(sum)(x + at, m, 1) / (SPAN * GROUP) + (real)EPS);
-        STORE(r, rstd, k);
-        for (int s = 0; s < SPAN; s++)
-            for (int c = 0; c < GROUP; c += SYN_VEC) {
-                realv v = (LOADV(x + at + s * COLS, c, 0) - m) * r;
-#if GAMMA
-                v *= LOADV(gamma + k % GROUPS * GROUP, c, 0);
-#endif
-#if BETA
-                v += LOADV(beta + k % GROUPS * GROUP, c, 0);
-#endif
-                FN(store)(v, y + at + s * COLS, c);
-            }
-    }
-#endif
 #else
     // A work-group of LANES items for each group.
     __local real sums[LANES];
@@ -183,129 +179,46 @@ KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
                       const int samples) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
+    for (int g = 0; g < GROUPS; g++) {
+        const int col = g * GROUP, sums = (int)get_global_id(0) * COLS + col;
+        FN(sample) now = { x, dy, 0, 0, 0, 0 };
+        for (int n = first; n <= last; n++) {
+            const int at = n * SPAN * COLS + col, k = n * GROUPS + g;
+            FN(sample) next = now;
+            if (n < last) {
+                next.x = x + at;
+                next.dy = dy + at;
+                next.r = LOAD(rstd, k);
+#if !RMS
+                next.m = LOAD(mean, k);
+#endif
+            }
+#if DX
+            __global cell *to = dx + at - SPAN * COLS;
+#else
+            __global cell *to = 0;
+#endif
 #if DGAMMA
-    dgamma += get_global_id(0) * COLS;
-    for (int c = 0; c < COLS; c++) STORE(0, dgamma, c);
+            __global real *sum_x = dgamma + sums;
+#else
+            __global real *sum_x = 0;
 #endif
 #if DBETA
-    dbeta += get_global_id(0) * COLS;
-    for (int c = 0; c < COLS; c++) STORE(0, dbeta, c);
-#endif
-#if MANY
-    for (int k = first * GROUPS; k < last * GROUPS; k += SYN_VEC) {
-        const int at = k * GROUP, col = k % GROUPS * GROUP;
-        const realv rs = VLOAD(rstd, k);
-        real m[SYN_VEC], r[SYN_VEC], a[SYN_VEC], b[SYN_VEC];
-        VSET(rs, r, 0);
-#if RMS
-        for (int g = 0; g < SYN_VEC; g++) m[g] = 0;
+            __global real *sum = dbeta + sums;
 #else
-        VSET(VLOAD(mean, k), m, 0);
+            __global real *sum = 0;
 #endif
-#if DX
-        realv sums[SYN_VEC], products[SYN_VEC];
-        for (int g = 0; g < SYN_VEC; g++) {
-            sums[g] = products[g] = 0;
-            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
-                realv e = VLOAD(dy, at + c);
 #if GAMMA
-                e *= VLOAD(gamma, col + c);
+            __global const cell *scale = gamma + col;
+#else
+            __global const cell *scale = 0;
 #endif
-                sums[g] += e;
-                products[g] += e * (VLOAD(x, at + c) - m[g]);
-            }
+            if (n == first) FN(walk)(&now, to, &next, sum_x, sum, scale, 0, 1, 1);
+            else if (n < last) FN(walk)(&now, to, &next, sum_x, sum, scale, 1, 1, 0);
+            else FN(walk)(&now, to, &next, sum_x, sum, scale, 1, 0, 0);
+            now = next;
         }
-        VSET(RMS ? (realv)(0) : FN(lane_sums)(sums) * (1 / (real)GROUP), a, 0);
-        VSET(FN(lane_sums)(products) * (rs * rs * (1 / (real)GROUP)), b, 0);
-#endif
-        for (int g = 0; g < SYN_VEC; g++)
-            for (int c = g * GROUP; c < (g + 1) * GROUP; c += SYN_VEC) {
-                const realv d = VLOAD(x, at + c) - m[g], e = VLOAD(dy, at + c);
-#if DGAMMA
-                const realv sum_x = VLOAD(dgamma, col + c) + e * d * r[g];
-#endif
-#if DBETA
-                const realv sum = VLOAD(dbeta, col + c) + e;
-#endif
-#if DX
-                realv v = e;
-#if GAMMA
-                v *= VLOAD(gamma, col + c);
-#endif
-                VSTORE((v - a[g] - d * b[g]) * r[g], dx, at + c);
-#endif
-#if DGAMMA
-                VSTORE(sum_x, dgamma, col + c);
-#endif
-#if DBETA
-                VSTORE(sum, dbeta, col + c);
-#endif
-            }
     }
-#else
-    for (int k = first * GROUPS; k < last * GROUPS; k++) {
-        const int at = k / GROUPS * SPAN * COLS + k % GROUPS * GROUP, col = k % GROUPS * GROUP;
-        const real r = LOAD(rstd, k);
-#if RMS
-        const real m = 0;
-#else
-        const real m = LOAD(mean, k);
-#endif
-        realv s0 = 0, s1 = 0, t0 = 0, t1 = 0;
-#if DX
-        for (int s = 0; s < SPAN; s++) {
-            __global const cell *px = x + at + s * COLS, *pd = dy + at + s * COLS;
-            int c = 0;
-            for (; c + 2 * SYN_VEC <= FULL; c += 2 * SYN_VEC) {
-                realv g0 = VLOAD(pd, c), g1 = VLOAD(pd, c + SYN_VEC);
-#if GAMMA
-                g0 *= VLOAD(gamma + col, c);
-                g1 *= VLOAD(gamma + col, c + SYN_VEC);
-#endif
-                s0 += g0;
-                s1 += g1;
-                t0 += g0 * (VLOAD(px, c) - m);
-                t1 += g1 * (VLOAD(px, c + SYN_VEC) - m);
-            }
-            for (; c < GROUP; c += SYN_VEC) {
-                realv g0 = LOADV(pd, c, 0);
-#if GAMMA
-                g0 *= LOADV(gamma + col, c, 0);
-#endif
-                s0 += g0;
-                t0 += g0 * (LOADV(px, c, 0) - m);
-            }
-        }
-#endif
-        const real a = RMS ? (real)0 : lane_sum(s0 + s1) / (SPAN * GROUP);
-        const real b = lane_sum(t0 + t1) * (r * r / (SPAN * GROUP));
-        // All loads before the first store: rows and sums meet at the same offset of a page, where loads wait
-        // for stores that are not theirs.
-        for (int s = 0; s < SPAN; s++)
-            for (int c = 0; c < GROUP; c += SYN_VEC) {
-                const realv d = LOADV(x + at + s * COLS, c, 0) - m, e = LOADV(dy + at + s * COLS, c, 0);
-#if DGAMMA
-                const realv sum_x = LOADV(dgamma + col, c, 0) + e * d * r;
-#endif
-#if DBETA
-                const realv sum = LOADV(dbeta + col, c, 0) + e;
-#endif
-#if DX
-                realv g = e;
-#if GAMMA
-                g *= LOADV(gamma + col, c, 0);
-#endif
-                FN(store)((g - a - d * b) * r, dx + at + s * COLS, c);
-#endif
-#if DGAMMA
-                FN(store)(sum_x, dgamma + col, c);
-#endif
-#if DBETA
-                FN(store)(sum, dbeta + col, c);
-#endif
-            }
-    }
-#endif
 #else
     __local real sums[LANES];
     const int k = (int)get_group_id(0), lane = (int)get_local_id(0);
@@ -385,6 +298,5 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #endif
 #endif
 #undef GROUPS
-#undef MANY
 #undef FULL
 #undef LOADV

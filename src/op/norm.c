@@ -125,7 +125,8 @@ void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t se
     if (e->profile->cpu) { /* whole vectors and whole groups */
         int64_t vec = syn_emit_vec(e);
         width = group * vec / divisor(group, vec);
-        width *= width < CPU_WIDTH ? CPU_WIDTH / width : 1;
+        int64_t all = syn_ceil_div(cols, width);
+        width *= width * all < CPU_WIDTH ? all : width < CPU_WIDTH ? CPU_WIDTH / width : 1;
     } else {
         width = group * (GPU_WIDTH / group);
         lanes = e->profile->max_group / width < GPU_LANES ? e->profile->max_group / width : GPU_LANES;

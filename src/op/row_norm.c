@@ -21,6 +21,12 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     return syn_norm_grad(g, node, &syn_op_row_norm_grad, dout[0], need, false, din);
 }
 
+/* Many short groups in a row, on CPUs: cl/op/short_norm.cl. */
+static bool is_short(const syn_emit *e, const syn_node *n) {
+    int64_t vec = syn_emit_vec(e), group = n->i[1], groups = syn_value_cols(e->graph, n->in[0]) / group;
+    return e->profile->cpu && vec > 1 && n->i[2] == 1 && group % vec == 0 && group <= 4 * vec && groups % vec == 0;
+}
+
 /* Macros of both directions. Groups of samples are dealt out `block` at a time (CPU), or one to a
  * work-group. */
 static int64_t lay_out(syn_emit *e, const syn_node *n, bool forward, int64_t block, syn_call *c, syn_text *defs) {
@@ -41,7 +47,9 @@ static int64_t lay_out(syn_emit *e, const syn_node *n, bool forward, int64_t blo
 static syn_status emit(syn_emit *e, const syn_node *n) {
     const syn_norm_ports p = syn_norm_forward(n);
     int64_t sample = syn_value_cols(e->graph, p.x) * n->i[2];
-    syn_call c = { .source = "op/row_norm.cl", .entry = "row_norm" };
+    bool many = is_short(e, n);
+    syn_call c = { .source = many ? "op/short_norm.cl" : "op/row_norm.cl",
+                   .entry = many ? "short_norm" : "row_norm" };
     syn_text defs = { 0 };
     int64_t samples = lay_out(e, n, true, sample < ITEM ? ITEM / sample : 1, &c, &defs);
     syn_norm_arg(&c, p.x, false);
@@ -94,7 +102,9 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     int64_t scratch = params ? 2 * syn_norm_area(e, cols, blocks) : 0;
     if (!e->profile->cpu) n.i[0] &= ~(SYN_NORM_DGAMMA | SYN_NORM_DBETA);
     if (e->profile->cpu || p.dx >= 0) {
-        syn_call c = { .source = "op/row_norm.cl", .entry = "row_norm_grad" };
+        bool many = is_short(e, &n);
+        syn_call c = { .source = many ? "op/short_norm.cl" : "op/row_norm.cl",
+                       .entry = many ? "short_norm_grad" : "row_norm_grad" };
         syn_text defs = { 0 };
         lay_out(e, &n, false, block, &c, &defs);
         syn_norm_arg(&c, p.x, false);
