@@ -14,10 +14,11 @@ typedef struct syn_plan syn_plan;
 
 /* What the backward pass makes again from values that it reads anyway, instead of keeping it:
  * outputs of element-wise maps (activations, dropout, sums; not products, not statistics). Results
- * are equal, bit by bit. */
+ * are equal, bit by bit; so with dtype half, where what is kept is rounded, nothing is made again.
+ */
 typedef enum syn_memory {
-    SYN_MEMORY_BALANCED, /* where the arena shrinks by it at no launch more and at most 1/32 more
-                            bytes moved a step */
+    SYN_MEMORY_BALANCED, /* where the arena shrinks by 1/32 or more, with no launch more and at most
+                            1/32 more bytes moved a step */
     SYN_MEMORY_LEAST,    /* wherever the arena shrinks by it */
     SYN_MEMORY_FASTEST,  /* nothing */
     SYN_MEMORY_POLICIES

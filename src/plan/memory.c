@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-static const double LITTLE =
-    1. / 32;        /* balanced: no launch more, and at most so many more bytes moved */
+/* balanced: no launch more, at most so many more bytes moved, and at least so much less of arena.
+ */
+static const double LITTLE = 1. / 32;
 enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
 
 /* A copy of the plan tries. It shares everything but the graph. */
@@ -56,7 +57,10 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
             high = low;
         }
     }
-    if (!allowed(policy, plain, &most) || most.arena >= best->arena) return SYN_OK;
+    const double worth = policy == SYN_MEMORY_LEAST ? 0 : LITTLE * (double)plain->arena;
+    if (!allowed(policy, plain, &most) || most.arena >= best->arena ||
+        (double)(plain->arena - most.arena) < worth)
+        return SYN_OK;
     *best = most;
     for (low = 0; high - low > step;) { /* low: too large an arena; high: the same */
         const int middle = (low + high) / 2;
