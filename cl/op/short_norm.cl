@@ -98,9 +98,8 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #endif
                         const int samples) {
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
-    // SYN_VEC groups of all samples, one after the other: their part of the sums stays in the first cache.
-    for (int group = 0; group < GROUPS; group += SYN_VEC)
-        for (int n = first; n < last; n++) {
+    for (int n = first; n < last; n++)
+        for (int group = 0; group < GROUPS; group += SYN_VEC) {
             const int k = n * GROUPS + group, at = k * GROUP, col = group * GROUP;
             const realv rs = VLOAD(rstd, k);
             LANES_OF(m);
