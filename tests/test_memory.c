@@ -45,7 +45,7 @@ static void fixture_make(fixture *f, syn_tensor (*build)(syn_net *), syn_plan_op
     f->before = syn_ctx_bytes(test_ctx());
     ok(syn_net_create(&f->net, 5));
     o.loss = build(f->net);
-    o.batch = BATCH;
+    if (!o.batch) o.batch = BATCH;
     o.optim = syn_adam(NULL);
     ok(syn_net_status(f->net));
     ok(syn_state_create(&f->state, test_ctx(), f->net));
@@ -144,6 +144,61 @@ START_TEST(test_nothing_to_choose) {
 }
 END_TEST
 
+/* ---- memory of its own against memory of what is dead ---- */
+
+/* Gradients of normalisation over x or dy: few rows and many, one group in a row and several,
+ * tails. */
+static syn_tensor norms(syn_net *net) {
+    syn_tensor x = syn_batch_norm(dense(syn_input(net, SYN_SHAPE(FEATURES)), 37), NULL);
+    x = syn_layer_norm(dense(syn_tanh(x), 37), NULL);
+    x = syn_rms_norm(dense(syn_tanh(x), 40), NULL);
+    x = syn_group_norm(dense(syn_tanh(x), 24), &(syn_group_norm_opts){ .groups = 8 });
+    x = syn_group_norm(dense(syn_tanh(x), 40), &(syn_group_norm_opts){ .groups = 1 });
+    x = syn_batch_norm(dense(syn_tanh(x), 21), NULL);
+    return syn_softmax_xent(dense(x, CLASSES));
+}
+
+static double *gradients(syn_plan_opts o, int64_t *n, int64_t *arena) {
+    fixture f;
+    syn_plan_sizes z;
+    fixture_make(&f, norms, o);
+    syn_plan_measure(f.plan, &z);
+    *arena = z.arena;
+    float *x = malloc((size_t)(o.batch * FEATURES) * sizeof *x);
+    int32_t *label = malloc((size_t)o.batch * sizeof *label);
+    ck_assert(x && label);
+    for (int i = 0; i < o.batch * FEATURES; i++)
+        x[i] = (float)(i % 23) / 8 - 1 + (float)(i % 7) / 4;
+    for (int i = 0; i < o.batch; i++) label[i] = i % CLASSES;
+    const syn_array xs = { x, SYN_F32, SYN_SHAPE(o.batch, FEATURES) }, ys = i32(label, o.batch);
+    ok(syn_gradient(f.plan, &xs, &ys, NULL));
+    *n = f.plan->grad_length;
+    double *g = malloc((size_t)*n * sizeof *g);
+    ck_assert(g != NULL);
+    ok(syn_reals_read(f.plan->block[SYN_BLOCK_GRADS], f.plan->dtype, 0, g, *n));
+    free(x);
+    free(label);
+    fixture_free(&f);
+    return g;
+}
+
+START_TEST(test_in_place) {
+    const int batch[] = { 7, 300 };
+    for (size_t i = 0; i < (test_small() ? 1 : SYN_COUNT(batch)); i++) {
+        int64_t n, m, shared, own;
+        double *a =
+            gradients((syn_plan_opts){ .batch = batch[i], .dtype = SYN_DOUBLE }, &n, &shared);
+        double *b = gradients(
+            (syn_plan_opts){ .batch = batch[i], .dtype = SYN_DOUBLE, .keep = true }, &m, &own);
+        ck_assert_int_eq(n, m);
+        ck_assert_int_lt(shared, own);
+        CLOSE(a, b, n, 1e-12, "gradients of %d rows, with shared memory against kept", batch[i]);
+        free(a);
+        free(b);
+    }
+}
+END_TEST
+
 /* ---- what is planned is what is there ---- */
 
 static bool in_use(const syn_report *r, void *user) {
@@ -191,6 +246,7 @@ START_TEST(test_planned_is_there) {
 END_TEST
 
 int main(void) {
-    const TTest *const test[] = { test_policies, test_nothing_to_choose, test_planned_is_there };
+    const TTest *const test[] = { test_policies, test_nothing_to_choose, test_in_place,
+                                  test_planned_is_there };
     return run_suite("memory", test, SYN_COUNT(test));
 }
