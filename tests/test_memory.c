@@ -119,7 +119,7 @@ static void compare(const char *name, syn_tensor (*build)(syn_net *), syn_plan_o
 }
 
 START_TEST(test_policies) {
-    compare("everything", everything, (syn_plan_opts){ 0 });
+    compare("everything, clipped", everything, (syn_plan_opts){ .clip = { .global_norm = 1 } });
     if (test_small()) return;
     compare("everything, without fusion", everything, (syn_plan_opts){ .no_fuse = true });
     compare("deep, two micro-batches", deep, (syn_plan_opts){ .accumulate = 2 });

@@ -9,7 +9,8 @@
 static const double LITTLE = 1. / 32;
 enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
 
-/* A copy of the plan tries. It shares everything but the graph. */
+/* A copy of the plan tries. It shares everything but the graph and, until a list has decided, which
+ * norms products leave; entries of those by parameter are written anew by every list until then. */
 static syn_status try(const syn_plan *plan, int count, bool joined, syn_memory_use *use) {
     syn_plan copy = *plan;
     syn_graph *g = &copy.graph[SYN_MODE_TRAIN];
@@ -22,10 +23,12 @@ static syn_status try(const syn_plan *plan, int count, bool joined, syn_memory_u
     for (int k = 0; k < plan->n_fed; k++) use->launches += syn_fed_value(g, &plan->fed[k]) >= 0;
     for (int i = 0; i < l.n_slabs; i++) use->arena += l.slab_bytes[i];
     for (int i = 0; i < l.n_items; i++) {
-        if (!syn_plan_item_in_step(plan, i - l.n_nodes_items)) continue;
+        if (!syn_plan_item_in_step(&copy, i - l.n_nodes_items)) continue;
         use->launches++;
         use->bytes += l.item[i].call.bytes;
     }
+    if (copy.rest != plan->rest) free(copy.rest);
+    if (copy.step_range != plan->step_range) free(copy.step_range);
     syn_list_free(&l);
     syn_graph_free(g);
     return status;
