@@ -76,9 +76,9 @@ static realv FN(vload_part)(__global const Y_TYPE *y, int count) {
 #define XRUN 16
 #define X_ACROSS (X_PACKED || X_ROW == 1) // the rows of a depth lie side by side
 #if X_ACROSS
-#define X_AT(r, k) xs[(k) % XRUN * MR + (r)]
+#define X_AT(r, k) xs[((k) & (XRUN - 1)) * MR + (r)]
 #else
-#define X_AT(r, k) xs[(r) * XRUN + (k) % XRUN]
+#define X_AT(r, k) xs[(r) * XRUN + ((k) & (XRUN - 1))]
 #endif
 // The depths [k, k + n) of MR rows.
 static void FN(take_x)(__global const X_TYPE *const *px, real *xs, int k, int n, int whole) {
@@ -101,7 +101,7 @@ static void FN(take_x)(__global const X_TYPE *const *px, real *xs, int k, int n,
     }
 #endif
 }
-#define TAKE_X if (k % XRUN == 0) FN(take_x)(px, xs, k, min(XRUN, depth - k), X_PACKED || row0 + MR <= ROWS);
+#define TAKE_X if ((k & (XRUN - 1)) == 0) FN(take_x)(px, xs, k, min(XRUN, depth - k), X_PACKED || row0 + MR <= ROWS);
 #else
 #define X_AT(r, k) LOAD(px[r], (size_t)(k) * X_STEP)
 #define TAKE_X

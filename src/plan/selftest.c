@@ -46,8 +46,9 @@ static syn_status test_gemms(syn_ctx *ctx, syn_dtype dtype, bool all, report *r)
         int cases = 0;
         for (size_t s = all ? 0 : SYN_COUNT(shapes) - 1; s < SYN_COUNT(shapes); s++)
             for (int t = 0; t < 3; t++) {
-                const syn_gemm g = { .m = shapes[s].m, .n = shapes[s].n, .k = shapes[s].k,
-                                     .ta = t == 1, .tb = t == 2, .dtype = dtype };
+                syn_gemm g = { .m = shapes[s].m, .n = shapes[s].n, .k = shapes[s].k,
+                               .ta = t == 1, .tb = t == 2, .dtype = dtype == SYN_HALF ? SYN_FLOAT : dtype };
+                for (int i = 0; i < 3; i++) g.half[i] = dtype == SYN_HALF;
                 double error = 0;
                 bool taken = false;
                 SYN_TRY(syn_selftest_gemm(ctx, p, &g, &taken, &error));
@@ -56,10 +57,9 @@ static syn_status test_gemms(syn_ctx *ctx, syn_dtype dtype, bool all, report *r)
                 if (!(error <= worst)) worst = error;
             }
         if (!cases) continue;
-        double limit = dtype == SYN_DOUBLE ? 1e-13 : 1e-5;
+        double limit = dtype == SYN_DOUBLE ? 1e-13 : dtype == SYN_HALF ? 5e-4 : 1e-5; /* of halves: their rounding */
         bool ok = worst <= limit;
-        say(r, ok, "gemm %-8s %-6s %2d shapes, error %.1e", syn_gemm_provider(p),
-            dtype == SYN_DOUBLE ? "double" : "float", cases, worst);
+        say(r, ok, "gemm %-8s %-6s %2d shapes, error %.1e", syn_gemm_provider(p), syn_dtype_name(dtype), cases, worst);
         if (ok) continue;
         syn_ctx_ban_gemm(ctx, syn_gemm_provider(p));
         syn_ctx_log(ctx, SYN_LOG_WARN, "GEMM of %s is wrong on this driver (error %.1e); it is not used",
@@ -93,7 +93,7 @@ static syn_status run_all(syn_ctx *ctx, bool all, report *r) {
         say(r, error == 0, "random bits  %-6s %s", d ? "double" : "float",
             error == 0 ? "equal to the host's" : "differ from the host's");
     }
-    return SYN_OK;
+    return all ? test_gemms(ctx, SYN_HALF, all, r) : SYN_OK;
 }
 
 syn_status syn_selftest(syn_ctx *ctx, void (*line)(const char *text, bool ok, void *user), void *user,

@@ -278,6 +278,7 @@ syn_status syn_tune_products(const syn_plan *plan, syn_tune_result **out, int *n
                 }
                 list[(*n)++] = (syn_tune_result){ .gemm = *g };
                 list[at].gemm.epilogue = NULL;
+                memset(list[at].gemm.half, 0, sizeof list[at].gemm.half); /* measured in float, for both */
             }
             list[at].calls++;
         }
