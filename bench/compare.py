@@ -17,56 +17,22 @@ of threads on the same cores.
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from turns import WAITS, Torch, begin, parser_of, say, settle, syncline_environment
+
 CASES = ["mlp-300-100/momentum", "mlp-300-100/adam", "mlp-1024x3/adam"]
 ENGINES = ["eager", "compile"]
 OPTIMIZERS = ["default", "foreach", "fused"]
-WAITS = ["active", "passive"]
 
 
-class Torch:
-    """A worker process that measures PyTorch, and sleeps in between."""
-
-    def __init__(self, threads: int, wait: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        environment.pop("OMP_WAIT_POLICY", None)
-        if wait == "passive":
-            environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "bench" / "torch_step.py"), "--threads", str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def measure(self, name: str, variant: str, seconds: float) -> dict[str, Any]:
-        """An object with "ms", or with "error"."""
-        assert self.process.stdin and self.process.stdout
-        try:
-            print(json.dumps({"name": name, "variant": variant, "seconds": seconds}),
-                  file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise SystemExit("the PyTorch worker ended; is torch installed in this environment?")
-        time.sleep(0.2)  # OpenMP threads go on spinning for a moment
-        return json.loads(line)
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def torch_ms_of(worker: Torch, name: str, variant: str, seconds: float) -> dict[str, Any]:
+    """An object with "ms", or with "error"."""
+    answer = worker.ask(name=name, variant=variant, seconds=seconds)
+    settle()
+    return answer
 
 
 def syncline_ms(program: str, name: str, seconds: float, threads: int) -> dict[str, Any]:
@@ -74,9 +40,7 @@ def syncline_ms(program: str, name: str, seconds: float, threads: int) -> dict[s
     net, optimizer = name.split("/")
     command = [program, "bench", "step", "--net", net, "--optimizer", optimizer, "--seconds", str(seconds),
                "--json"]
-    environment = {**os.environ, "POCL_CPU_MAX_CU_COUNT": str(threads),
-                   "POCL_MAX_PTHREAD_COUNT": str(threads)}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    run = subprocess.run(command, capture_output=True, text=True, env=syncline_environment(threads))
     objects = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     found = [value for value in objects if value.get("name") == name]
     if run.returncode or not found:
@@ -96,7 +60,7 @@ def best_variants(workers: dict[str, Torch], name: str, seconds: float,
         for optimizer in OPTIMIZERS:
             for wait in WAITS:
                 variant = f"{engine}/{optimizer}"
-                answer = workers[wait].measure(name, variant, seconds)
+                answer = torch_ms_of(workers[wait], name, variant, seconds)
                 if "error" in answer:
                     say(f"{name}: torch {variant} ({wait}) left out: {answer['error']}")
                     continue
@@ -119,7 +83,7 @@ def compare(a: argparse.Namespace, workers: dict[str, Torch], name: str) -> dict
         ours.append(result["ms"])
         share = result.get("share_of_floor", share)
         for wait, variant in candidates:
-            answer = workers[wait].measure(name, variant, a.seconds)
+            answer = torch_ms_of(workers[wait], name, variant, a.seconds)
             if "error" in answer:
                 raise SystemExit(f"{name}: torch {variant}: {answer['error']}")
             theirs[wait, variant].append(answer["ms"])
@@ -143,38 +107,19 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Compare Syncline's training step with PyTorch's on the CPU. "
-                    "ratio = PyTorch's time / Syncline's: above 1 Syncline is faster.",
-        epilog="Needs: a built Syncline (meson compile -C build); pip install torch==2.13.0 in a "
-               "virtual environment whose python runs this; a C++ compiler for torch.compile "
-               "(without one that form is left out).")
+    parser = parser_of("Compare Syncline's training step with PyTorch's on the CPU.",
+                       "; a C++ compiler for torch.compile (without one that form is left out)", 2.0)
     add = parser.add_argument
-    add("--syncline", default=str(ROOT / "build" / "syncline"),
-        help="the command (default: build/syncline)")
-    add("--json", action="store_true", help="print a JSON list, not a table")
-    add("--rounds", type=int, default=5, help="turns of each side, at least 5 (default: 5)")
-    add("--seconds", type=float, default=2.0, help="of one measurement (default: 2)")
-    add("--threads", type=int, default=2, help="threads, and cores, of both sides (default: 2)")
     add("--only", nargs="+", choices=CASES, default=CASES, metavar="NAME",
         help="only these of: " + ", ".join(CASES))
     add("--engines", nargs="+", choices=ENGINES, default=ENGINES, metavar="ENGINE",
         help="forms of PyTorch to try: eager, compile (default: both)")
-    a = parser.parse_args()
-    if a.rounds < 5:
-        parser.error("--rounds: at least 5, or the median says little")
-    return a
+    return begin(parser)
 
 
 def main() -> None:
     a = arguments()
-    if shutil.which(a.syncline) is None:
-        raise SystemExit(f"{a.syncline}: no such program; build it, or name it with --syncline")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:a.threads])
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
-        say(f"note: load {os.getloadavg()[0]:.1f}: something else runs, figures will be rough")
-    workers = {wait: Torch(a.threads, wait) for wait in WAITS}
+    workers = {wait: Torch("torch_step.py", a.threads, wait) for wait in WAITS}
     rows = [compare(a, workers, name) for name in a.only]
     for worker in workers.values():
         worker.close()

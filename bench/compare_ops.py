@@ -13,57 +13,20 @@ ratio = torch_us / syncline_us, so above 1 Syncline is faster.
     python bench/compare_ops.py --rows 4096 --only gelu dropout --json
 
 Both sides: rows of 1,024 columns, float32, random data, equal numbers of threads on the same
-cores, each thread bound to one (POCL_AFFINITY, OMP_PROC_BIND). Syncline's share is that of a stream of the same bytes, measured in the same turns.
+cores, each thread bound to one (POCL_AFFINITY, OMP_PROC_BIND). Syncline's share is that of a stream of
+the same bytes, measured in the same turns.
 """
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from turns import WAITS, Torch, begin, parser_of, say, settle, syncline_environment
+
 PASSES = ["forward", "backward"]
-WAITS = ["active", "passive"]
 TRY_SECONDS = .03
-
-
-class Torch:
-    """A worker process that measures PyTorch, and sleeps in between."""
-
-    def __init__(self, threads: int, wait: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true"}
-        environment.pop("OMP_WAIT_POLICY", None)
-        if wait == "passive":
-            environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "bench" / "torch_ops.py"), "--threads", str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
-        try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise SystemExit("the PyTorch worker ended; is torch installed in this environment?")
-        return json.loads(line)
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def syncline(a: argparse.Namespace, rows: int, only: str | None, seconds: float) -> list[dict[str, Any]]:
@@ -71,9 +34,8 @@ def syncline(a: argparse.Namespace, rows: int, only: str | None, seconds: float)
     command = [a.syncline, "bench", "ops", "--rows", str(rows), "--seconds", str(seconds), "--json"]
     if only:
         command += ["--only", only]
-    environment = {**os.environ, "POCL_CPU_MAX_CU_COUNT": str(a.threads),
-                   "POCL_MAX_PTHREAD_COUNT": str(a.threads), "POCL_AFFINITY": "1"}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    run = subprocess.run(command, capture_output=True, text=True,
+                         env=syncline_environment(a.threads, POCL_AFFINITY="1"))
     if run.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {run.returncode}\n{run.stderr}")
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
@@ -92,7 +54,7 @@ def best_form(workers: dict[str, Torch], name: str, way: str, rows: int) -> tupl
             else:
                 times[wait, variant] = result["us"]
         if wait == "active":
-            time.sleep(.2)  # its threads go on spinning for a moment
+            settle()
     return min(times, key=times.__getitem__) if times else None
 
 
@@ -114,7 +76,7 @@ def compare(a: argparse.Namespace, workers: dict[str, Torch], name: str, rows: i
                     raise SystemExit(f"{name} {way}: torch {form[1]}: {answer['error']}")
                 theirs[way].append(answer["us"])
                 if form[0] == "active":
-                    time.sleep(.2)
+                    settle()
     rows_: list[dict[str, Any]] = []
     for way in PASSES:
         if not ours[way]:
@@ -146,40 +108,22 @@ def line(row: dict[str, Any]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Compare Syncline's maps, normalisations and dropout with PyTorch's on the CPU. "
-                    "ratio = PyTorch's time / Syncline's: above 1 Syncline is faster.",
-        epilog="Needs: a built Syncline (meson compile -C build); pip install torch==2.13.0 in a "
-               "virtual environment whose python runs this.")
+    parser = parser_of("Compare Syncline's maps, normalisations and dropout with PyTorch's on the CPU.", "", .3)
     add = parser.add_argument
-    add("--syncline", default=str(ROOT / "build" / "syncline"), help="the command (default: build/syncline)")
-    add("--json", action="store_true", help="print a JSON list, not a table")
-    add("--rounds", type=int, default=5, help="turns of each side, at least 5 (default: 5)")
-    add("--seconds", type=float, default=.3, help="of one measurement (default: 0.3)")
-    add("--threads", type=int, default=2, help="threads, and cores, of both sides (default: 2)")
     add("--rows", type=int, nargs="+", default=[128, 4096], help="default: 128 4096")
     add("--only", nargs="+", metavar="NAME", help="only these, by their whole names in bench ops")
-    a = parser.parse_args()
-    if a.rounds < 5:
-        parser.error("--rounds: at least 5, or the median says little")
-    return a
+    return begin(parser)
 
 
 def main() -> None:
     a = arguments()
-    if shutil.which(a.syncline) is None:
-        raise SystemExit(f"{a.syncline}: no such program; build it, or name it with --syncline")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:a.threads])
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
-        say(f"note: load {os.getloadavg()[0]:.1f}: something else runs, figures will be rough")
     names = a.only
     known = list(dict.fromkeys(row["name"] for row in syncline(a, 1, None, 1e-3))) if not names or \
         any(not syncline(a, 1, name, 1e-3) for name in names) else names
     for name in names or []:
         if name not in known:
             raise SystemExit(f"--only: no operation is called '{name}'; there are: {', '.join(known)}")
-    workers = {wait: Torch(a.threads, wait) for wait in WAITS}
+    workers = {wait: Torch("torch_ops.py", a.threads, wait, OMP_PROC_BIND="true") for wait in WAITS}
     if not a.json:
         print(HEAD, flush=True)
     rows = [row for count in a.rows for name in names or known for row in compare(a, workers, name, count)]
