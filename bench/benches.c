@@ -7,8 +7,8 @@
     { "json", NULL, "an object a line" }, CLI_DEVICE_FLAG, { NULL, NULL, NULL }
 
 static const cli_flag step_flags[] = {
-    { "net", "NET", "mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100" },
-    { "optimizer", "NAME", "momentum, adam or sgd; without both, the three standard cases" },
+    { "net", "NET", "mlp-300-100, mlp-1024x3, selu-20x100 or elu-bn-20x100" },
+    { "optimizer", "NAME", "momentum, adam, nadam or sgd; without both, the five standard cases" },
     { "batch", "N", "rows of a step; default: 128" },
     { "seconds", "S", "of a measurement; default: 2" },
     COMMON

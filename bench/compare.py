@@ -23,7 +23,8 @@ from typing import Any
 
 from turns import WAITS, Torch, begin, parser_of, say, settle, syncline_environment
 
-CASES = ["mlp-300-100/momentum", "mlp-300-100/adam", "mlp-1024x3/adam"]
+CASES = ["mlp-300-100/momentum", "mlp-300-100/adam", "mlp-1024x3/adam", "selu-20x100/momentum",
+         "elu-bn-20x100/nadam"]
 ENGINES = ["eager", "compile"]
 OPTIMIZERS = ["default", "foreach", "fused"]
 

@@ -27,19 +27,22 @@ typedef struct net_row {
     const char *name;
     int layers, units[3]; /* hidden layers; the last width goes on */
     const char *activation;
-    double lr; /* small: no net may blow up while it is timed */
+    bool normalised; /* batch_norm in front of each activation */
+    double lr;       /* small: no net may blow up while it is timed */
 } net_row;
 
 static const net_row nets[] = {
-    { "mlp-300-100", 2, { 300, 100, 100 }, "elu", 1e-3 },
-    { "mlp-1024x3", 3, { 1024, 1024, 1024 }, "elu", 1e-4 },
-    { "selu-20x100", 20, { 100, 100, 100 }, "selu", 1e-4 },
-    { "elu-20x100", 20, { 100, 100, 100 }, "elu", 1e-4 },
+    { "mlp-300-100", 2, { 300, 100, 100 }, "elu", false, 1e-3 },
+    { "mlp-1024x3", 3, { 1024, 1024, 1024 }, "elu", false, 1e-4 },
+    { "selu-20x100", 20, { 100, 100, 100 }, "selu", false, 1e-4 },
+    { "elu-bn-20x100", 20, { 100, 100, 100 }, "elu", true, 1e-4 },
 };
-static const char *const optimizers[] = { "momentum", "adam", "sgd" };
+static const char *const optimizers[] = { "momentum", "adam", "nadam", "sgd" };
 static const char *const standard[][2] = { { "mlp-300-100", "momentum" },
                                            { "mlp-300-100", "adam" },
-                                           { "mlp-1024x3", "adam" } };
+                                           { "mlp-1024x3", "adam" },
+                                           { "selu-20x100", "momentum" },
+                                           { "elu-bn-20x100", "nadam" } };
 
 typedef struct bench {
     syn_ctx *ctx;
@@ -63,7 +66,10 @@ static syn_status describe(bench *b, const net_row *row, const char *optimizer, 
     b->multiply_adds = 0;
     for (int i = 0; i <= row->layers; i++) {
         int units = i < row->layers ? row->units[i < 3 ? i : 2] : CLASSES;
-        x = syn_dense(x, &(syn_dense_opts){ .units = units, .init = strcmp(row->activation, "selu") ? syn_init_he_normal(NULL) : syn_init_lecun_normal(NULL) });
+        const bool selu = strcmp(row->activation, "selu") == 0;
+        x = syn_dense(x, &(syn_dense_opts){ .units = units,
+                                            .init = selu ? syn_init_lecun_normal(NULL) : syn_init_he_normal(NULL) });
+        if (i < row->layers && row->normalised) x = syn_batch_norm(x, NULL);
         if (i < row->layers) x = syn_map(x, row->activation, NULL, 0);
         /* Forward, weight gradient, and input gradient but for the first layer. */
         b->multiply_adds += (i ? 3.0 : 2.0) * width * units * batch;
@@ -199,10 +205,10 @@ static int options_of(const cli_call *call, options *o) {
     for (size_t i = 0; !known && i < SYN_COUNT(optimizers); i++)
         known = strcmp(optimizers[i], o->optimizer) == 0;
     if (!known)
-        return cli_usage(call, "--optimizer is '%s', expected momentum, adam or sgd", o->optimizer);
+        return cli_usage(call, "--optimizer is '%s', expected momentum, adam, nadam or sgd", o->optimizer);
     if (o->net && !find_net(o->net))
         return cli_usage(
-            call, "--net is '%s', expected mlp-300-100, mlp-1024x3, selu-20x100 or elu-20x100",
+            call, "--net is '%s', expected mlp-300-100, mlp-1024x3, selu-20x100 or elu-bn-20x100",
             o->net);
     return CLI_OK;
 }

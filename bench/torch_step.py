@@ -14,6 +14,7 @@ Between requests it blocks, so it takes no time from whatever is measured then. 
 """
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -23,7 +24,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-NETS = {"mlp-300-100": [784, 300, 100, 10], "mlp-1024x3": [784, 1024, 1024, 1024, 10]}
+NETS: dict[str, tuple[list[int], Callable[[int], list[nn.Module]]]] = {  # widths, and what follows a hidden layer
+    "mlp-300-100": ([784, 300, 100, 10], lambda units: [nn.ELU()]),
+    "mlp-1024x3": ([784, 1024, 1024, 1024, 10], lambda units: [nn.ELU()]),
+    "selu-20x100": ([784, *[100] * 20, 10], lambda units: [nn.SELU()]),
+    "elu-bn-20x100": ([784, *[100] * 20, 10], lambda units: [nn.BatchNorm1d(units), nn.ELU()]),
+}
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "momentum": functools.partial(torch.optim.SGD, lr=0.01, momentum=0.9),
+    "adam": functools.partial(torch.optim.Adam, lr=0.001),
+    "nadam": functools.partial(torch.optim.NAdam, lr=0.001),
+}
 BATCH, BATCHES, WARM_UP = 128, 32, 10
 
 Step = Callable[[int], None]
@@ -32,9 +43,7 @@ Step = Callable[[int], None]
 def make_optimizer(name: str, kind: str, model: nn.Module) -> torch.optim.Optimizer:
     """kind is default, foreach or fused."""
     how = {} if kind == "default" else {kind: True}
-    if name == "momentum":
-        return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **how)
-    return torch.optim.Adam(model.parameters(), lr=0.001, **how)
+    return OPTIMIZERS[name](model.parameters(), **how)
 
 
 def make_step(name: str, variant: str) -> Step:
@@ -42,11 +51,11 @@ def make_step(name: str, variant: str) -> Step:
     net, optimizer_name = name.split("/")
     engine, kind = variant.split("/")
     torch.manual_seed(1)
-    sizes = NETS[net]
+    sizes, follow = NETS[net]
     layers: list[nn.Module] = []
     for width, units in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(width, units), nn.ELU()]
-    model = nn.Sequential(*layers[:-1])
+        layers += [nn.Linear(width, units), *(follow(units) if units != sizes[-1] else [])]
+    model = nn.Sequential(*layers)
     optimizer = make_optimizer(optimizer_name, kind, model)
     x = torch.randn(BATCHES, BATCH, sizes[0])
     labels = torch.randint(0, sizes[-1], (BATCHES, BATCH))
