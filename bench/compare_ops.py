@@ -12,6 +12,8 @@ ratio = torch_us / syncline_us, so above 1 Syncline is faster.
     python bench/compare_ops.py --rows 128
     python bench/compare_ops.py --rows 4096 --only gelu dropout --json
 
+A third line has both passes together, as a training step runs them.
+
 Both sides: rows of 1,024 columns, float32, random data, equal numbers of threads on the same
 cores, each thread bound to one (POCL_AFFINITY, OMP_PROC_BIND). Syncline's share is that of a stream of
 the same bytes, measured in the same turns.
@@ -59,7 +61,7 @@ def best_form(workers: dict[str, Torch], name: str, way: str, rows: int) -> tupl
 
 
 def compare(a: argparse.Namespace, workers: dict[str, Torch], name: str, rows: int) -> list[dict[str, Any]]:
-    """The rows of the table of one operation: forward, and backward where there is one."""
+    """The rows of the table of one operation: forward, and where there is one backward, and both."""
     found = {way: best_form(workers, name, way, rows) for way in PASSES}
     ours: dict[str, list[float]] = {way: [] for way in PASSES}
     shares: dict[str, list[float]] = {way: [] for way in PASSES}
@@ -91,9 +93,22 @@ def compare(a: argparse.Namespace, workers: dict[str, Torch], name: str, rows: i
             row["ratio"] = row["torch_us"] / row["syncline_us"]
             row["torch_variant"] = f"{form[1]} ({form[0]} wait)"
         rows_.append(row)
-        if not a.json:
-            print(line(row), flush=True)
+    if len(rows_) == len(PASSES):
+        rows_.append(both(rows_))
+    if not a.json:
+        print("\n".join(line(row) for row in rows_), flush=True)
     return rows_
+
+
+def both(passes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a training step runs: the passes together. The share is that of their streams."""
+    def total(key: str) -> Any:
+        return sum(row[key] for row in passes) if all(row[key] for row in passes) else None
+    ours, theirs = total("syncline_us"), total("torch_us")
+    return {**passes[0], "pass": "both", "syncline_us": ours, "torch_us": theirs,
+            "share": sum(row["share"] * row["syncline_us"] for row in passes) / ours,
+            "ratio": theirs / ours if theirs else None,
+            "torch_variant": "the two of them" if theirs else None}
 
 
 HEAD = (f"{'op':32} {'pass':8} {'rows':>5} {'Syncline us':>12} {'PyTorch us':>11} {'ratio':>6} {'share':>6}  "

@@ -230,6 +230,7 @@ static syn_status open_op(bench *b, const op_row *row, const syn_map_row *map, i
     SYN_TRY(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
     for (int v = 0; v < 64 && v < g->n_values; v++)
         if (wanted[v]) keep(b, g->value[v].grad);
+    SYN_TRY(syn_map_numbers(g, syn_ctx_profile_of(b->ctx)));
     SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(b->ctx), SYN_FLOAT));
     SYN_TRY(syn_list_emit(&b->l, b->ctx, g, SYN_FLOAT, rows, true, false, NULL));
     SYN_TRY(syn_list_place(&b->l, syn_ctx_profile_of(b->ctx), SYN_FLOAT));

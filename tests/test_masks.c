@@ -1,6 +1,6 @@
-/* Masks kept as bits against masks drawn again: equal bytes of weights and of Monte Carlo's
- * figures, for every kind of dropout, width of vectors, type, and with fusing or not; and what the
- * plan says of each. */
+/* Masks kept, as bits or numbers, against masks drawn again: equal bytes of weights and of Monte
+ * Carlo's figures, for every random layer, width of vectors, type, and with fusing or not; and what
+ * the plan says of each. */
 #include "suite.h"
 
 #include "layer/layer.h"
@@ -34,7 +34,7 @@ static syn_tensor build_small(syn_net *net) {
     return syn_softmax_xent(syn_dropout(dense(syn_flatten(x), CLASSES), .2));
 }
 
-/* What the plan says of its masks, where bits are cheaper. */
+/* What the plan says of its masks, where keeping them is cheaper. */
 typedef struct wanted {
     syn_tensor (*build)(syn_net *net);
     int bits, numbers, once;
@@ -102,23 +102,36 @@ static int times(const char *text, const char *part) {
     return n;
 }
 
-static void both_ways(const char *what, const wanted *w, const syn_plan_opts *opts) {
-    outcome a = run("bits", w, opts), b = run("drawn", w, opts);
-    ck_assert_msg(memcmp(a.weights, b.weights, (size_t)a.n * sizeof *a.weights) == 0,
-                  "%s: weights differ: error %.3e", what, norm_error(a.weights, b.weights, a.n));
-    ck_assert_msg(memcmp(a.mean, b.mean, sizeof a.mean) == 0, "%s: Monte Carlo's means differ",
+static void same(const char *what, const outcome *a, const outcome *b) {
+    ck_assert_msg(memcmp(a->weights, b->weights, (size_t)a->n * sizeof *a->weights) == 0,
+                  "%s: weights differ: error %.3e", what, norm_error(a->weights, b->weights, a->n));
+    ck_assert_msg(memcmp(a->mean, b->mean, sizeof a->mean) == 0, "%s: Monte Carlo's means differ",
                   what);
-    ck_assert_msg(memcmp(a.deviation, b.deviation, sizeof a.deviation) == 0,
+    ck_assert_msg(memcmp(a->deviation, b->deviation, sizeof a->deviation) == 0,
                   "%s: deviations differ", what);
-    ck_assert_int_eq(times(a.plan, "kept as bits, "), w->bits);
-    ck_assert_int_eq(times(a.plan, "draws are numbers"), w->numbers);
+}
+
+static void check_plan(const outcome *r, int bits, int numbers, const char *why) {
+    ck_assert_int_eq(times(r->plan, "kept as bits, "), bits);
+    ck_assert_int_eq(times(r->plan, "kept as numbers, "), numbers);
+    if (why) ck_assert_msg(times(r->plan, why) > 0, "no '%s' in %s", why, r->plan);
+}
+
+static void outcome_free(outcome *r) {
+    free(r->weights);
+    free(r->plan);
+}
+
+static void both_ways(const char *what, const wanted *w, const syn_plan_opts *opts) {
+    outcome a = run("kept", w, opts), b = run("drawn", w, opts);
+    same(what, &a, &b);
+    check_plan(&a, w->bits, w->numbers, NULL);
     ck_assert_int_eq(times(a.plan, "no gradient passes"), w->once);
-    ck_assert_int_eq(times(b.plan, "kept as bits"), 0);
-    ck_assert_int_eq(times(b.plan, "profile does not know"), w->bits);
-    free(a.weights);
-    free(b.weights);
-    free(a.plan);
-    free(b.plan);
+    check_plan(&b, 0, 0, NULL);
+    ck_assert_int_eq(times(b.plan, "profile does not know bits"), w->bits);
+    ck_assert_int_eq(times(b.plan, "profile does not know numbers"), w->numbers);
+    outcome_free(&a);
+    outcome_free(&b);
 }
 
 START_TEST(test_float) {
@@ -130,6 +143,24 @@ START_TEST(test_double) {
     if (!test_small())
         both_ways("double, not fused", &all,
                   &(syn_plan_opts){ .dtype = SYN_DOUBLE, .no_fuse = true });
+}
+END_TEST
+
+/* Numbers stay what was drawn where tensors are halves; least memory keeps nothing. */
+START_TEST(test_half_and_least) {
+    if (test_small()) return;
+    const syn_plan_opts half = { .dtype = SYN_HALF },
+                        least = { .dtype = SYN_HALF, .memory = SYN_MEMORY_LEAST };
+    outcome a = run("kept", &all, &half), b = run("bits", &all, &half),
+            c = run("kept", &all, &least);
+    same("half, bits alone", &a, &b);
+    same("half, least", &a, &c);
+    check_plan(&a, all.bits, all.numbers, NULL);
+    check_plan(&b, all.bits, 0, "profile does not know numbers");
+    check_plan(&c, 0, 0, "memory is `least`");
+    outcome_free(&a);
+    outcome_free(&b);
+    outcome_free(&c);
 }
 END_TEST
 
@@ -152,31 +183,71 @@ enum { STREAM = 9 };
 static syn_map_mask pass(const char *name, int n_in, const syn_profile *p, int64_t *bytes) {
     syn_graph g;
     int in[SYN_MAX_IN];
-    const double attr[SYN_MAX_ATTRS] = { .5 };
+    int kept;
+    const double attr[SYN_MAX_ATTRS] = { .5, 5 };
     syn_graph_init(&g);
     for (int k = 0; k < n_in; k++) in[k] = syn_graph_value(&g, SYN_SHAPE(5, 100), true);
     syn_map_apply(&g, syn_fn_find(name), in, 1, attr, STREAM);
     if (n_in) syn_map_apply(&g, syn_fn_find(name), in, n_in, attr, STREAM);
     ok(syn_map_masks(&g, p, SYN_FLOAT));
-    syn_map_mask way = syn_map_mask_of(&g, STREAM, bytes);
+    syn_map_mask way = syn_map_mask_of(&g, STREAM, &kept);
+    *bytes = kept < 0 ? 0 : syn_value_count(&g, kept) * syn_value_size(&g, kept, SYN_FLOAT);
     for (int i = 0; i < g.n_nodes; i++) ck_assert_int_le(g.node[i].n_in, SYN_MAX_IN);
     syn_graph_free(&g);
     return way;
 }
 
+/* Forward and backward pass of one map; whether the backward pass reads x. */
+static syn_map_mask pair(const char *name, syn_masks masks, bool *reads_x) {
+    const syn_profile p = { .cpu = true, .vec_float = 16, .masks = masks };
+    const double attr[SYN_MAX_ATTRS] = { .1, .5 };
+    syn_graph g;
+    int kept;
+    bool wanted[4] = { true };
+    syn_graph_init(&g);
+    const int x = syn_graph_value(&g, SYN_SHAPE(5, 100), true);
+    const int y = syn_map_apply(&g, syn_fn_find(name), &x, 1, attr, STREAM);
+    g.value[y].grad = syn_graph_like(&g, y);
+    ok(syn_graph_grad(&g, 0, wanted, &syn_map_grad_ops));
+    ok(syn_map_numbers(&g, &p));
+    ok(syn_map_masks(&g, &p, SYN_FLOAT));
+    ck_assert_int_eq(g.n_nodes, 2); /* a launch each */
+    *reads_x = false;
+    for (int k = 0; k < g.node[1].n_in; k++) *reads_x |= g.node[1].in[k] == x;
+    const syn_map_mask way = syn_map_mask_of(&g, STREAM, &kept);
+    if (way == SYN_MASK_NUMBERS)
+        ck_assert_int_eq(syn_value_size(&g, kept, SYN_HALF), 4); /* as they were drawn */
+    syn_graph_free(&g);
+    return way;
+}
+
 START_TEST(test_pass) {
-    const syn_profile cpu = { .cpu = true, .vec_float = 16, .mask_bits = true },
-                      gpu = { .vec_float = 1, .mask_bits = true };
+    const syn_profile cpu = { .cpu = true, .vec_float = 16, .masks = SYN_MASKS_BITS },
+                      gpu = { .vec_float = 1, .masks = SYN_MASKS_BITS };
     const syn_profile never = { .cpu = true, .vec_float = 16 };
     int64_t bytes;
     ck_assert_int_eq(pass("mask", 1, &cpu, &bytes), SYN_MASK_BITS);
     ck_assert_int_eq(bytes, 5 * 7 * 2 + 2); /* seven words of 16 bits a row, up to whole numbers */
+    ck_assert_int_eq(pass("mask_channels", 1, &cpu, &bytes), SYN_MASK_BITS);
+    ck_assert_int_eq(bytes, 7 * 2 + 2); /* five rows share them */
     ck_assert_int_eq(pass("mask", 1, &gpu, &bytes), SYN_MASK_BITS);
     ck_assert_int_eq(bytes, 64); /* 500 bits */
     ck_assert_int_eq(pass("mask", 1, &never, &bytes), SYN_MASK_DRAWN);
-    ck_assert_int_eq(pass("mask_gaussian", 1, &cpu, &bytes), SYN_MASK_NUMBERS);
+    ck_assert_int_eq(pass("mask_gaussian", 1, &cpu, &bytes), SYN_MASK_DRAWN_NUMBERS);
     ck_assert_int_eq(pass("mask", SYN_MAX_IN - 1, &cpu, &bytes), SYN_MASK_BITS);
     ck_assert_int_eq(pass("mask", SYN_MAX_IN, &cpu, &bytes), SYN_MASK_DRAWN); /* no port is left */
+}
+END_TEST
+
+START_TEST(test_numbers) {
+    bool reads_x;
+    ck_assert_int_eq(pair("rrelu_of", SYN_MASKS_KEPT, &reads_x), SYN_MASK_NUMBERS);
+    ck_assert(!reads_x);
+    ck_assert_int_eq(pair("mask_gaussian", SYN_MASKS_KEPT, &reads_x), SYN_MASK_NUMBERS);
+    ck_assert(!reads_x);
+    ck_assert_int_eq(pair("rrelu_of", SYN_MASKS_BITS, &reads_x), SYN_MASK_DRAWN_NUMBERS);
+    ck_assert(reads_x);
+    ck_assert_int_eq(pair("mask", SYN_MASKS_KEPT, &reads_x), SYN_MASK_BITS);
 }
 END_TEST
 
@@ -184,12 +255,13 @@ START_TEST(test_refuses) {
     syn_ctx *ctx;
     setenv("SYNCLINE_MASKS", "byte", 1);
     refused(syn_ctx_create(&ctx, &(syn_ctx_opts){ .quiet = true, .no_selftest = true }),
-            SYN_E_ARGUMENT, "allowed: bits, drawn");
+            SYN_E_ARGUMENT, "allowed: drawn, bits, kept");
     unsetenv("SYNCLINE_MASKS");
 }
 END_TEST
 
 int main(void) {
-    const TTest *const test[] = { test_float, test_double, test_widths, test_pass, test_refuses };
+    const TTest *const test[] = { test_float, test_double,  test_half_and_least, test_widths,
+                                  test_pass,  test_numbers, test_refuses };
     return run_suite("masks", test, SYN_COUNT(test));
 }

@@ -19,7 +19,7 @@ typedef struct syn_plan syn_plan;
 typedef enum syn_memory {
     SYN_MEMORY_BALANCED, /* where the arena shrinks by 1/32 or more, with no launch more and at most
                             1/32 more bytes moved a step */
-    SYN_MEMORY_LEAST,    /* wherever the arena shrinks by it */
+    SYN_MEMORY_LEAST,    /* wherever the arena shrinks by it; random masks too are drawn again then */
     SYN_MEMORY_FASTEST,  /* nothing */
     SYN_MEMORY_POLICIES
 } syn_memory;

@@ -4,6 +4,13 @@
 
 #include <syncline/base.h>
 
+typedef enum syn_masks {
+    SYN_MASKS_DRAWN, /* none */
+    SYN_MASKS_BITS,  /* those that are bits */
+    SYN_MASKS_KEPT,  /* and those that are numbers */
+    SYN_MASKS_WAYS
+} syn_masks;
+
 typedef struct syn_profile {
     bool cpu;            /* barrier-free kernels over whole vectors, else work-group tiles */
     bool fp64;           /* double is there */
@@ -17,7 +24,7 @@ typedef struct syn_profile {
     int64_t global_bytes;
     int64_t max_alloc;   /* largest single allocation, bytes */
     int align;           /* base alignment of sub-buffers, bytes; at least 512 */
-    bool mask_bits;      /* dropout's masks: kept as bits for the backward pass; else drawn again */
+    syn_masks masks;     /* which random masks are kept for the backward pass; others are drawn again */
     int64_t cache_bytes; /* last-level cache as the driver reports it, 0 when unknown */
 } syn_profile;
 

@@ -124,12 +124,15 @@ static syn_status wants_cpu(const syn_ctx_opts *o, const syn_device_info *d, boo
 
 /* SYNCLINE_MASKS: for measuring the way that the profile would not take, and for tests. */
 static syn_status choose_masks(syn_profile *p) {
+    static const char *const name[] = { "drawn", "bits", "kept" };
     const char *masks = getenv("SYNCLINE_MASKS");
     if (!masks || !*masks) return SYN_OK;
-    if (strcmp(masks, "bits") != 0 && strcmp(masks, "drawn") != 0)
-        return syn_fail(SYN_E_ARGUMENT, "SYNCLINE_MASKS is '%s', allowed: bits, drawn", masks);
-    p->mask_bits = strcmp(masks, "bits") == 0;
-    return SYN_OK;
+    for (int i = 0; i < SYN_MASKS_WAYS; i++)
+        if (strcmp(masks, name[i]) == 0) {
+            p->masks = (syn_masks)i;
+            return SYN_OK;
+        }
+    return syn_fail(SYN_E_ARGUMENT, "SYNCLINE_MASKS is '%s', allowed: drawn, bits, kept", masks);
 }
 
 /* Fills a context whose OpenCL context, device and queue stand. */

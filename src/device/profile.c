@@ -59,7 +59,8 @@ void syn_device_profile(cl_device_id device, const syn_device_info *info, bool c
         .local_bytes = info->local_bytes, .global_bytes = info->global_bytes,
         .max_alloc = info->max_alloc,
         .local_is_real = number(device, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL,
-        .mask_bits = cpu, /* doc/performance.md; of GPUs nothing is known yet */
+        /* doc/performance.md; of GPUs nothing is known yet */
+        .masks = cpu ? SYN_MASKS_KEPT : SYN_MASKS_DRAWN,
         .cache_bytes = number(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE),
     };
     p->vec_float = cpu ? vector_width(number(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT)) : 1;

@@ -59,7 +59,7 @@ typedef struct syn_op {
 typedef struct syn_fn syn_fn;
 typedef struct syn_ins {
     const syn_fn *fn;
-    int form;          /* 0: forward; k: derivative with respect to operand k-1, times src[0] = dy */
+    int form;          /* 0: forward; k: derivative with respect to operand k-1, times src[0] = dy (-1: alone) */
     int src[4];        /* operands: temps; forward: x (a, b); derivative: dy, operands ..., y; -1 unused */
     double attr[4];
     uint32_t stream;   /* of random functions */

@@ -106,6 +106,10 @@ int syn_fn_attrs(const syn_fn *fn) {
     return n;
 }
 
+int64_t syn_fn_places(const syn_ins *ins) {
+    return ins->fn->shared_by ? (int64_t)ins->attr[ins->fn->shared_by] : 1;
+}
+
 const char *syn_fn_text(const syn_fn *fn, int form, const double *attr) {
     if (form == 0) return fn->row.forward;
     if (form > 1) return fn->derivative_b;

@@ -18,6 +18,7 @@ struct syn_fn {
     int draws;              /* random words of every element: 0, 1 or 2 */
     int shared_by;          /* not 0: the attribute that says how many rows share their draws */
     bool binary;            /* draws decide keep(u, thr) alone: a bit an element says as much */
+    const char *by; /* draws are numbers: the row that makes y of x and the derivative, which says as much */
     bool hidden;            /* machinery, not an activation */
     /* Named constants made from the attributes, "const uint thr = ...;"; NULL: the attributes by name. */
     void (*constants)(const double *attr, const char *type, syn_text *t);
@@ -27,6 +28,7 @@ int syn_fn_count(void);                      /* built-in rows, then registered o
 const syn_fn *syn_fn_at(int i);
 const syn_fn *syn_fn_find(const char *name); /* NULL and error text; hidden rows are found too */
 int syn_fn_attrs(const syn_fn *fn);
+int64_t syn_fn_places(const syn_ins *ins); /* how many rows share their draws; 1: none */
 /* The expression of an instruction's form (see syn_ins). */
 const char *syn_fn_text(const syn_fn *fn, int form, const double *attr);
 
@@ -47,18 +49,20 @@ int syn_map_apply(syn_graph *g, const syn_fn *fn, const int *in, int n_in, const
                   uint32_t stream);
 int syn_map_add(syn_graph *g, int a, int b); /* b may be one row or one value */
 
-/* Mask pass (map_masks.c), after fusing and before epilogues: masks that are drawn twice become bits where the
- * profile says so. Both ways compute the same. */
+/* Mask pass (map_masks.c), in two parts: draws that two launches need are kept where the profile says so, numbers
+ * behind the gradient pass, bits after fusing and before epilogues. All ways compute the same. */
+syn_status syn_map_numbers(syn_graph *g, const syn_profile *p);
 syn_status syn_map_masks(syn_graph *g, const syn_profile *p, syn_dtype dtype);
-/* How the draws of a stream reach those who need them. bytes: of the bits of a sample, or of all. */
+/* How the draws of a stream reach those who need them. kept: the value of bits or numbers, or -1. */
 typedef enum syn_map_mask {
-    SYN_MASK_NONE,    /* nothing draws */
-    SYN_MASK_ONCE,    /* no other launch needs them: no gradient passes */
-    SYN_MASK_FUSED,   /* both passes are one launch */
-    SYN_MASK_BITS,    /* kept as bits */
-    SYN_MASK_DRAWN,   /* drawn again, though bits would do */
-    SYN_MASK_NUMBERS, /* drawn again: they are numbers */
+    SYN_MASK_NONE,          /* nothing draws */
+    SYN_MASK_ONCE,          /* no other launch needs them: no gradient passes */
+    SYN_MASK_FUSED,         /* both passes are one launch */
+    SYN_MASK_BITS,          /* kept as bits */
+    SYN_MASK_NUMBERS,       /* kept as numbers */
+    SYN_MASK_DRAWN,         /* drawn again, though bits would do */
+    SYN_MASK_DRAWN_NUMBERS, /* drawn again: numbers */
 } syn_map_mask;
-syn_map_mask syn_map_mask_of(const syn_graph *g, uint32_t stream, int64_t *bytes);
+syn_map_mask syn_map_mask_of(const syn_graph *g, uint32_t stream, int *kept);
 
 #endif

@@ -1,5 +1,6 @@
 /* What the backward pass makes again: training graphs are tried, emitted and placed without a
  * buffer, and of those that the policy allows the least arena is taken. */
+#include "op/map.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -9,17 +10,28 @@
 static const double LITTLE = 1. / 32;
 enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
 
+static bool masks_kept(const syn_plan *plan) {
+    const syn_net *net = plan->state->net;
+    int kept = -1;
+    for (int i = 0; i < net->n_layers && kept < 0; i++)
+        if (net->layer[i].row->random)
+            syn_map_mask_of(&plan->graph[SYN_MODE_TRAIN], net->layer[i].stream, &kept);
+    return kept >= 0;
+}
+
 /* A copy of the plan tries. It shares everything but the graph and, until a list has decided, which
  * norms products leave; entries of those by parameter are written anew by every list until then. */
-static syn_status try(const syn_plan *plan, int count, bool joined, syn_memory_use *use) {
+static syn_status try(const syn_plan *plan, syn_recompute how, syn_memory_use *use) {
     syn_plan copy = *plan;
     syn_graph *g = &copy.graph[SYN_MODE_TRAIN];
     syn_list l = { 0 };
-    *use = (syn_memory_use){ .how = { count, joined } };
-    copy.recompute = use->how;
+    *use = (syn_memory_use){ .how = how };
+    copy.recompute = how;
     syn_graph_init(g);
     syn_status status = syn_plan_build_train(&copy);
     if (status == SYN_OK) status = syn_plan_emit(&copy, SYN_MODE_TRAIN, plan->batch, &l);
+    use->could = copy.recomputable;
+    use->masks_kept = masks_kept(&copy);
     for (int k = 0; k < plan->n_fed; k++) use->launches += syn_fed_value(g, &plan->fed[k]) >= 0;
     for (int i = 0; i < l.n_slabs; i++) use->arena += l.slab_bytes[i];
     for (int i = 0; i < l.n_items; i++) {
@@ -43,20 +55,23 @@ static bool allowed(syn_memory policy, const syn_memory_use *plain, const syn_me
  * as reach the same arena. */
 static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
                          const syn_memory_use *plain, syn_memory_use *best) {
-    const int step = (plan->recomputable + STEPS - 1) / STEPS;
+    const int step = (plain->could + STEPS - 1) / STEPS;
     syn_memory_use most, use;
-    int low = 0, high = plan->recomputable;
-    SYN_TRY(try(plan, high, joined, &most));
+    syn_recompute how = { .count = plain->could, .joined = joined, .drawn = plain->how.drawn };
+    int low = 0, high = plain->could;
+    if (!high) return SYN_OK;
+    SYN_TRY(try(plan, how, &most));
     while (!allowed(policy, plain, &most) &&
            high - low > step) { /* low: none or allowed; high: not */
-        const int middle = (low + high) / 2;
-        SYN_TRY(try(plan, middle, joined, &use));
+        const int middle = how.count = (low + high) / 2;
+        SYN_TRY(try(plan, how, &use));
         if (allowed(policy, plain, &use))
             low = middle;
         else
             high = middle;
         if (high - low <= step && low > 0) {
-            SYN_TRY(try(plan, low, joined, &most));
+            how.count = low;
+            SYN_TRY(try(plan, how, &most));
             high = low;
         }
     }
@@ -64,13 +79,16 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
     if (!allowed(policy, plain, &most) || most.arena >= best->arena ||
         (double)(plain->arena - most.arena) < worth)
         return SYN_OK;
-    *best = most;
+    *best = most; /* with the number that could be made again when none was: some take others'
+                     chances */
+    best->could = plain->could;
     for (low = 0; high - low > step;) { /* low: too large an arena; high: the same */
-        const int middle = (low + high) / 2;
-        SYN_TRY(try(plan, middle, joined, &use));
+        const int middle = how.count = (low + high) / 2;
+        SYN_TRY(try(plan, how, &use));
         if (use.arena <= most.arena && allowed(policy, plain, &use)) {
             high = middle;
             *best = use;
+            best->could = plain->could;
         } else {
             low = middle;
         }
@@ -80,23 +98,31 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
 
 static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
     syn_memory_use plain;
-    SYN_TRY(try(plan, 0, false, &plain));
+    SYN_TRY(try(plan, (syn_recompute){ 0 }, &plain));
     *best = plain;
     if (policy == SYN_MEMORY_FASTEST) return SYN_OK;
     SYN_TRY(search(plan, policy, true, &plain, best));
-    return policy == SYN_MEMORY_LEAST ? search(plan, policy, false, &plain, best) : SYN_OK;
+    if (policy != SYN_MEMORY_LEAST) return SYN_OK;
+    SYN_TRY(search(plan, policy, false, &plain, best));
+    if (!plain.masks_kept) return SYN_OK;
+    SYN_TRY(try(plan, (syn_recompute){ .drawn = true }, &plain));
+    if (plain.arena < best->arena) *best = plain;
+    SYN_TRY(search(plan, policy, true, &plain, best));
+    return search(plan, policy, false, &plain, best);
 }
 
 syn_status syn_plan_choose_memory(syn_plan *plan) {
     syn_memory_use best;
-    if (!plan->recomputable || plan->memory == SYN_MEMORY_FASTEST) return SYN_OK;
+    if (plan->memory == SYN_MEMORY_FASTEST ||
+        (plan->memory == SYN_MEMORY_BALANCED && !plan->recomputable))
+        return SYN_OK;
     SYN_TRY(choose(plan, plan->memory, &best));
-    if (!best.how.count) return SYN_OK;
-    const int could = plan->recomputable;
+    plan->recomputable = best.could;
+    if (!best.how.count && !best.how.drawn) return SYN_OK;
     plan->recompute = best.how;
     syn_graph_free(&plan->graph[SYN_MODE_TRAIN]);
     SYN_TRY(syn_plan_build_train(plan));
-    plan->recomputable = could; /* what is made again may take others' chances */
+    plan->recomputable = best.could;
     return SYN_OK;
 }
 
@@ -119,10 +145,12 @@ syn_status syn_plan_print_memory(const syn_plan *plan, syn_text *t) {
         syn_text_add(t, "  %c %-18s %10.1f %10.1f %9d %11.1f  ", taken ? '*' : ' ', row[i].name,
                      (double)use.arena / 1024, (double)(z.peak - z.arena + use.arena) / 1024,
                      use.launches, use.bytes / 1048576);
-        if (plan->recomputable)
-            syn_text_add(t, "%d of %d outputs of maps\n", use.how.count, plan->recomputable);
+        if (use.could)
+            syn_text_add(t, "%d of %d outputs of maps", use.how.count, use.could);
         else
-            syn_text_add(t, "nothing: no output of a map could be\n");
+            syn_text_add(t, use.how.drawn ? "no outputs of maps"
+                                          : "nothing: no output of a map could be");
+        syn_text_add(t, use.how.drawn ? ", and masks\n" : "\n");
     }
     return SYN_OK;
 }

@@ -47,12 +47,15 @@ syn_status syn_plan_build_train(syn_plan *plan) {
     for (int v = 0; plan->keep && v < n; v++)
         if (g->value[v].layer >= 0 && g->value[v].grad >= 0) g->value[g->value[v].grad].keep = true;
     SYN_TRY(syn_graph_prune(g));
+    syn_profile p = *syn_ctx_profile_of(plan->ctx);
+    if (plan->recompute.drawn) p.masks = SYN_MASKS_DRAWN;
+    SYN_TRY(syn_map_numbers(g, &p));
     SYN_TRY(syn_graph_recompute(g, &syn_op_map, plan->recompute.count, plan->recompute.joined,
                                 &plan->recomputable));
     if (plan->dtype == SYN_HALF)
         plan->recomputable = 0; /* what is kept was rounded since: not the same bytes */
     if (plan->fuse) SYN_TRY(syn_graph_fuse(g, &syn_op_map));
-    SYN_TRY(syn_map_masks(g, syn_ctx_profile_of(plan->ctx), plan->dtype));
+    SYN_TRY(syn_map_masks(g, &p, plan->dtype));
     if (plan->fuse) syn_graph_epilogues(g, &syn_op_map);
     plan->has_graph[SYN_MODE_TRAIN] = true;
     return SYN_OK;

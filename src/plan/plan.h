@@ -48,11 +48,14 @@ typedef struct syn_search_memory {
 typedef struct syn_recompute {
     int count;
     bool joined;
+    bool drawn; /* random masks are, whatever the profile keeps */
 } syn_recompute;
 
 /* A training step with this. */
 typedef struct syn_memory_use {
     syn_recompute how;
+    int could;       /* outputs that could be made again */
+    bool masks_kept; /* of random layers, any */
     int64_t arena;
     int launches;
     double bytes;
