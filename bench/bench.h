@@ -8,6 +8,7 @@
 
 int bench_step(const cli_call *call);
 int bench_optim(const cli_call *call);
+int bench_gemm(const cli_call *call);
 int bench_start(const cli_call *call);
 int bench_ops(const cli_call *call);
 int bench_boston(const cli_call *call);

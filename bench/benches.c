@@ -22,6 +22,13 @@ static const cli_flag ops_flags[] = { { "only", "PART", "ops with this in their 
                                       { "rows", "N", "of 1024 columns; default: 128, then 4096" },
                                       { "seconds", "S", "of a measurement; default: 0.5" },
                                       COMMON };
+static const cli_flag gemm_flags[] = {
+    { "shape", "MxNxK", "rows x columns x depth; -: requests as '128x300x784 NN', a line each" },
+    { "trans", "NN|NT|TN|TT", "which operands are stored transposed; default: NN, NT and TN" },
+    { "seconds", "S", "of a measurement; default: 0.3" },
+    { "library", "FILE", "a shared library whose cblas_sgemm is timed instead" },
+    COMMON
+};
 
 static const cli_flag start_flags[] = { { "turns", "N", "starts with warm caches; default: 21" },
                                         { "child", NULL, "be one of them: binary figures" },
@@ -45,6 +52,9 @@ const cli_command cli_benches[] = {
     { "bench ops", "", 0, 0,
       "every map, normalisation and dropout, both ways, beside a stream kernel of the same bytes",
       NULL, ops_flags, bench_ops },
+    { "bench gemm", "", 0, 0, "matrix products as plans run them, float, by shape and transposition",
+      "Launch us is what a launch without work takes. bench/compare_gemm.py sets the figures beside OpenBLAS's.",
+      gemm_flags, bench_gemm },
     { "bench start", "", 0, 0,
       "from a process's start to the end of its first step, with warm and with empty caches",
       "MLP 784-300-100-10, batch 128, data in memory.", start_flags, bench_start },

@@ -21,7 +21,7 @@ import statistics
 import subprocess
 from typing import Any
 
-from turns import WAITS, Torch, begin, parser_of, say, settle, syncline_environment
+from turns import PYTORCH, WAITS, Torch, begin, parser_of, say, settle, syncline_environment
 
 CASES = ["mlp-300-100/momentum", "mlp-300-100/adam", "mlp-1024x3/adam", "selu-20x100/momentum",
          "elu-bn-20x100/nadam"]
@@ -109,7 +109,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = parser_of("Compare Syncline's training step with PyTorch's on the CPU.",
-                       "; a C++ compiler for torch.compile (without one that form is left out)", 2.0)
+                       PYTORCH + "; a C++ compiler for torch.compile (without one that form is left out)", 2.0)
     add = parser.add_argument
     add("--only", nargs="+", choices=CASES, default=CASES, metavar="NAME",
         help="only these of: " + ", ".join(CASES))

@@ -25,7 +25,7 @@ import statistics
 import subprocess
 from typing import Any
 
-from turns import WAITS, Torch, begin, parser_of, say, settle, syncline_environment
+from turns import PYTORCH, WAITS, Torch, begin, parser_of, say, settle, syncline_environment
 
 PASSES = ["forward", "backward"]
 TRY_SECONDS = .03
@@ -123,7 +123,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = parser_of("Compare Syncline's maps, normalisations and dropout with PyTorch's on the CPU.", "", .3)
+    parser = parser_of("Compare Syncline's maps, normalisations and dropout with PyTorch's on the CPU.", PYTORCH, .3)
     add = parser.add_argument
     add("--rows", type=int, nargs="+", default=[128, 4096], help="default: 128 4096")
     add("--only", nargs="+", metavar="NAME", help="only these, by their whole names in bench ops")

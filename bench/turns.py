@@ -1,4 +1,4 @@
-"""What compare.py and compare_ops.py share: workers that measure PyTorch, and turns on equal terms."""
+"""What the comparisons here share: workers that measure the other side, and turns on equal terms."""
 
 import argparse
 import json
@@ -18,34 +18,51 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Torch:
-    """A worker process that measures PyTorch, and sleeps in between."""
+class Worker:
+    """A process that measures what it is asked, and sleeps in between."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.command = command
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=environment)
+
+    def ask_line(self, line: str) -> dict[str, Any]:
+        """The object it answers a line with."""
+        assert self.process.stdin and self.process.stdout
+        try:
+            print(line, file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise SystemExit(self.why_ended())
+        return json.loads(answer)
+
+    def why_ended(self) -> str:
+        return f"{' '.join(self.command)} ended"
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Torch(Worker):
+    """One that measures PyTorch."""
 
     def __init__(self, script: str, threads: int, wait: str, **environment: str) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), **environment}
         environment.pop("OMP_WAIT_POLICY", None)
         if wait == "passive":
             environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "bench" / script), "--threads", str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        super().__init__([sys.executable, str(ROOT / "bench" / script), "--threads", str(threads)], environment)
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """What the script answers; with "error" where it cannot."""
-        assert self.process.stdin and self.process.stdout
-        try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise SystemExit("the PyTorch worker ended; is torch installed in this environment?")
-        return json.loads(line)
+        return self.ask_line(json.dumps(request))
 
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
+    def why_ended(self) -> str:
+        return "the PyTorch worker ended; is torch installed in this environment?"
 
 
 def settle() -> None:
@@ -57,12 +74,14 @@ def syncline_environment(threads: int, **more: str) -> dict[str, str]:
     return {**os.environ, "POCL_CPU_MAX_CU_COUNT": str(threads), "POCL_MAX_PTHREAD_COUNT": str(threads), **more}
 
 
-def parser_of(description: str, needs: str, seconds: float) -> argparse.ArgumentParser:
+PYTORCH = "pip install torch==2.13.0 in a virtual environment whose python runs this"
+
+
+def parser_of(description: str, needs: str, seconds: float, other: str = "PyTorch") -> argparse.ArgumentParser:
     """With the options of every comparison by turns."""
     parser = argparse.ArgumentParser(
-        description=f"{description} ratio = PyTorch's time / Syncline's: above 1 Syncline is faster.",
-        epilog="Needs: a built Syncline (meson compile -C build); pip install torch==2.13.0 in a "
-               f"virtual environment whose python runs this{needs}.")
+        description=f"{description} ratio = {other}'s time / Syncline's: above 1 Syncline is faster.",
+        epilog=f"Needs: a built Syncline (meson compile -C build); {needs}.")
     add = parser.add_argument
     add("--syncline", default=str(ROOT / "build" / "syncline"), help="the command (default: build/syncline)")
     add("--json", action="store_true", help="print a JSON list, not a table")

@@ -104,4 +104,12 @@ refuses "resume of nothing" 1 "empty holds no experiment.yaml" train --resume em
 refuses "weights of another net" 1 "plane/weights.safetensors" train base.yaml --out none \
     --init plane/weights.safetensors
 
+# ---- bench gemm ----
+echo "7x5x3 TN" >requests
+works "bench gemm" bench gemm --shape - --seconds 1e-3 --json <requests
+says "bench gemm" '"shape": "7x5x3", "trans": "TN", "us": '
+refuses "bench gemm: two sides" 2 "--shape is '3x4', expected rows x columns x depth" bench gemm --shape 3x4
+refuses "bench gemm: transposition" 2 "'NX', expected NN, NT, TN or TT" bench gemm --shape 3x4x5 --trans NX
+refuses "bench gemm: library" 2 "--library: absent.so: " bench gemm --library absent.so
+
 finish
