@@ -78,11 +78,13 @@ static size_t write_places(syn_map_writer *w, int run) {
 /* CPU: a work-item takes a run of elements (flat), or a block of rows, in whole vectors. */
 static size_t write_cpu(syn_map_writer *w, int64_t count) {
     syn_text *t = &w->t;
-    enum { RUN = 2048 }; /* elements of a work-item: small enough to share, large enough to pay */
+    /* Elements of a work-item: small enough to share, large enough to pay. Where tensors outgrow
+     * the caches, long runs stream better. */
+    const int run = count >= 1 << 20 ? 8192 : 2048;
     if (!w->by_rows) {
         syn_text_add(t, "const int n = rows * %lld;\n", (long long)w->cols);
         syn_text_add(t, "int at = (int)get_global_id(0) * %d;\nconst int end = min(at + %d, n);\n",
-                     RUN, RUN);
+                     run, run);
         syn_text_add(t, "for (; at + SYN_VEC <= end; at += SYN_VEC) {\n");
         syn_map_write_body(w, SYN_MAP_VECTOR);
         syn_text_add(t, "}\n");
@@ -92,10 +94,10 @@ static size_t write_cpu(syn_map_writer *w, int64_t count) {
             syn_text_add(t, "}\n");
         }
         syn_text_add(t, "}\n");
-        return (size_t)syn_ceil_div(count, RUN);
+        return (size_t)syn_ceil_div(count, run);
     }
-    if (w->shared) return write_places(w, RUN);
-    int64_t block = w->cols >= RUN ? 1 : RUN / w->cols;
+    if (w->shared) return write_places(w, run);
+    int64_t block = w->cols >= run ? 1 : run / w->cols;
     syn_text_add(t, "int row = (int)get_global_id(0) * %lld;\n", (long long)block);
     syn_text_add(t, "const int last = min(row + %lld, rows);\n", (long long)block);
     syn_text_add(t, "for (; row < last; row++) {\nint col = 0;\n");
