@@ -290,8 +290,78 @@ START_TEST(test_many_rows) {
 }
 END_TEST
 
+/* Groups of columns far from 0, one with a value far from the others: the variance keeps its digits. */
+static void far_from_zero(int cols, int group, syn_dtype dtype) {
+    enum { ROWS_FAR = 11 };
+    const int n = ROWS_FAR * cols;
+    bench b;
+    syn_kernels k;
+    double *x = new_random(n, 31, 99, 101), *dy = new_random(n, 32, -1, 1), *ga = new_random(cols, 33, .5, 2);
+    double *y = new_random(n, 0, 0, 1), *dx = new_random(n, 0, 0, 1), *got = new_random(n, 0, 0, 1);
+    double *sums = calloc((size_t)cols * 2, sizeof *sums);
+    x[cols] = 400;
+    for (int i = 0; i < n; i++) x[i] = (float)x[i];
+    syn_kernels_init(&k, test_ctx(), dtype);
+    bench_open(&b, &k);
+    syn_graph *g = &b.g;
+    bool wanted[32] = { false };
+    int vx = bench_value(&b, SYN_SHAPE(cols), true), gamma = bench_value(&b, SYN_SHAPE(cols), false);
+    int beta = bench_value(&b, SYN_SHAPE(cols), false);
+    int vy = bench_keep(&b, syn_row_norm(g, vx, gamma, beta, 1, group, 1e-5, false));
+    int vdy = bench_value(&b, SYN_SHAPE(cols), true);
+    g->value[vy].grad = vdy;
+    wanted[vx] = wanted[gamma] = wanted[beta] = true;
+    ok(syn_graph_grad(g, g->n_nodes - 1, wanted, &syn_map_grad_ops));
+    for (int v = 0; v < 32; v++)
+        if (wanted[v]) bench_keep(&b, g->value[v].grad);
+    bench_emit(&b, ROWS_FAR);
+    ok(syn_kernels_build(&k));
+    bench_bind(&b);
+    bench_write(&b, vx, x);
+    bench_write(&b, vdy, dy);
+    bench_write(&b, gamma, ga);
+    bench_write(&b, beta, ga);
+    bench_run(&b);
+    for (int at = 0; at < n; at += group) {
+        double mean = 0, var = 0, sum = 0, product = 0;
+        for (int i = at; i < at + group; i++) mean += x[i] / group;
+        for (int i = at; i < at + group; i++) var += pow(x[i] - mean, 2) / group;
+        double r = 1 / sqrt(var + 1e-5);
+        for (int i = at; i < at + group; i++) {
+            double h = (x[i] - mean) * r, v = dy[i] * ga[i % cols];
+            y[i] = h * ga[i % cols] + ga[i % cols];
+            sum += v / group;
+            product += v * h / group;
+            sums[i % cols] += dy[i] * h;
+            sums[cols + i % cols] += dy[i];
+        }
+        for (int i = at; i < at + group; i++)
+            dx[i] = r * (dy[i] * ga[i % cols] - sum - (x[i] - mean) * r * product);
+    }
+    const double limit = dtype == SYN_DOUBLE ? 1e-12 : 5e-5;
+    bench_read(&b, vy, got);
+    CLOSE(got, y, n, limit, "y of groups of %d in %d", group, cols);
+    bench_read(&b, g->value[vx].grad, got);
+    CLOSE(got, dx, n, limit, "dx of groups of %d in %d", group, cols);
+    bench_read(&b, g->value[gamma].grad, got);
+    CLOSE(got, sums, cols, limit, "dgamma of groups of %d in %d", group, cols);
+    bench_read(&b, g->value[beta].grad, got);
+    CLOSE(got, sums + cols, cols, limit, "dbeta of groups of %d in %d", group, cols);
+    bench_close(&b);
+    syn_kernels_free(&k);
+    double *const all[] = { x, dy, ga, y, dx, got, sums };
+    for (size_t i = 0; i < SYN_COUNT(all); i++) free(all[i]);
+}
+
+START_TEST(test_far_from_zero) {
+    static const int cols[] = { 1024, 512, 256, 66, 6000 }, group[] = { 1024, 32, 16, 33, 6000 };
+    for (size_t i = 0; i < SYN_COUNT(cols); i++)
+        for (int d = 0; d < 2; d++) far_from_zero(cols[i], group[i], (syn_dtype)d);
+}
+END_TEST
+
 int main(void) {
     const TTest *const test[] = { test_statistics_are_parameters, test_frozen, test_not_finite, test_whole_set,
-                                  test_resume, test_one_value, test_many_rows };
+                                  test_resume, test_one_value, test_many_rows, test_far_from_zero };
     return run_suite("norms", test, SYN_COUNT(test));
 }

@@ -7,6 +7,8 @@
 #define LOADV(p, c, pad) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, GROUP - FULL, pad))
 
 #if SYN_CPU
+#define MANY 4096 // values of a group
+#define TWO CAT(REAL_NAME, 2)
 #define STORE_OF(type)                                                                             \
     static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
         if (c < FULL) VSTORE(v, p, c);                                                             \
@@ -15,26 +17,35 @@
 FOR_TYPES(STORE_OF)
 #undef STORE_OF
 
-// Sum of x - m, or of its square, over a group.
-static real FN(sum)(__global const cell *x, const real m, const int square) {
-    realv s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+// Sums over a group of x - m and of its squares.
+static TWO FN(sums)(__global const cell *x, const real m) {
+    realv s0 = 0, s1 = 0, q0 = 0, q1 = 0;
     for (int s = 0; s < SPAN; s++, x += COLS) {
         int c = 0;
-        for (; c + 4 * SYN_VEC <= FULL; c += 4 * SYN_VEC) {
+        for (; c + 2 * SYN_VEC <= FULL; c += 2 * SYN_VEC) {
             const realv a = VLOAD(x, c) - m, b = VLOAD(x, c + SYN_VEC) - m;
-            const realv d = VLOAD(x, c + 2 * SYN_VEC) - m, e = VLOAD(x, c + 3 * SYN_VEC) - m;
-            s0 += square ? a * a : a;
-            s1 += square ? b * b : b;
-            s2 += square ? d * d : d;
-            s3 += square ? e * e : e;
+            s0 += a;
+            s1 += b;
+            q0 += a * a;
+            q1 += b * b;
         }
         for (; c < GROUP; c += SYN_VEC) {
             const realv a = LOADV(x, c, m) - m;
-            s0 += square ? a * a : a;
+            s0 += a;
+            q0 += a * a;
         }
     }
-    return lane_sum((s0 + s1) + (s2 + s3));
+    return (TWO)(lane_sum(s0 + s1), lane_sum(q0 + q1));
 }
+
+// Near the mean of a group: the mean of its first vectors.
+#define FIRST (FULL < 8 * SYN_VEC ? FULL : 8 * SYN_VEC)
+static real FN(near)(__global const cell *x) {
+    realv sum = 0;
+    for (int c = 0; c < FIRST; c += SYN_VEC) sum += VLOAD(x, c);
+    return RMS ? (real)0 : FIRST ? lane_sum(sum) * (1 / (real)max(FIRST, 1)) : LOAD(x, 0);
+}
+#undef FIRST
 #endif
 
 #if SYN_CPU && !FORWARD
@@ -91,23 +102,27 @@ KERNEL(row_norm)(__global const cell *x,
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
     for (int g = 0; g < GROUPS; g++) {
         const int col = g * GROUP;
-        // A sample's first sum is taken while the one before it is written, so that reads never stop.
-        real ahead = FN(sum)(x + first * SPAN * COLS + col, 0, RMS);
+        // A sample's sums are taken while the one before it is written, so that reads never stop: of differences from a
+        // value near its mean, which costs the variance no digits, and where there are many, once more from the mean.
+        real near = FN(near)(x + first * SPAN * COLS + col);
+        TWO ahead = FN(sums)(x + first * SPAN * COLS + col, near);
         for (int n = first; n < last; n++) {
             const int at = n * SPAN * COLS + col, next = min(n + 1, last - 1) * SPAN * COLS + col;
-#if RMS
-            const real m = 0, square = ahead;
-#else
-            const real m = ahead / (SPAN * GROUP), square = FN(sum)(x + at, m, 1);
+            const real apart = RMS ? (real)0 : ahead.x / (SPAN * GROUP), m = near + apart;
+            real var = ahead.y / (SPAN * GROUP);
+#if !RMS
+            if (SPAN * GROUP > MANY) var = FN(sums)(x + at, m).y / (SPAN * GROUP);
+            else var = max(var - apart * apart, (real)0);
             STORE(m, mean, n * GROUPS + g);
 #endif
-            const real r = 1 / sqrt(square / (SPAN * GROUP) + (real)EPS);
+            const real r = 1 / sqrt(var + (real)EPS);
             STORE(r, rstd, n * GROUPS + g);
-            realv sum = 0;
+            near = FN(near)(x + next);
+            realv sum = 0, square = 0;
             for (int s = 0; s < SPAN; s++) {
                 realv part = 0;
                 for (int c = 0; c < GROUP; c += SYN_VEC) {
-                    const realv u = LOADV(x + next + s * COLS, c, 0);
+                    const realv u = LOADV(x + next + s * COLS, c, near) - near;
                     realv v = (LOADV(x + at + s * COLS, c, 0) - m) * r;
 #if GAMMA
                     v *= LOADV(gamma + col, c, 0);
@@ -115,12 +130,13 @@ KERNEL(row_norm)(__global const cell *x,
 #if BETA
                     v += LOADV(beta + col, c, 0);
 #endif
-                    part += RMS ? u * u : u;
+                    if (!RMS) sum += u;
+                    part += u * u;
                     FN(store)(v, y + at + s * COLS, c);
                 }
-                sum += part;
+                square += part;
             }
-            ahead = lane_sum(sum);
+            ahead = (TWO)(lane_sum(sum), lane_sum(square));
         }
     }
 #else
@@ -300,3 +316,5 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #undef GROUPS
 #undef FULL
 #undef LOADV
+#undef MANY
+#undef TWO
