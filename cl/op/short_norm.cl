@@ -1,30 +1,102 @@
 // Normalisation over many short groups of adjacent columns on CPUs, row_norm.cl's formulas: GROUP is one to four
 // vectors, and the groups of a row are a multiple of SYN_VEC. The sums over the lanes of SYN_VEC groups are taken
-// together, and so are their means and square roots.
+// together, and so are their means and square roots. Each group read is a group of the SYN_VEC before them written, so
+// that neither reads nor stores wait for the others.
+#define INLINED __attribute__((always_inline))
 #define GROUPS (COLS / GROUP)
-#define FOR_GROUPS(g) for (int g = 0; g < SYN_VEC; g++)
+#define COUNT (GROUP / SYN_VEC)
+#define FOR_GROUPS(g) _Pragma("unroll") for (int g = 0; g < SYN_VEC; g++)
 // The vectors of group g, as offsets from the first of SYN_VEC groups.
-#define FOR_GROUP(c, g) for (int c = (g) * GROUP; c < (g) * GROUP + GROUP; c += SYN_VEC)
-#define LANES_OF(name) real name[SYN_VEC] __attribute__((aligned(sizeof(realv))))
+#define FOR_GROUP(c, g) _Pragma("unroll") for (int c = (g) * GROUP; c < (g) * GROUP + GROUP; c += SYN_VEC)
+#define LANES_OF(name) real __attribute__((aligned(sizeof(realv)))) name[SYN_VEC]
 
-// Lane g of the result: the sum over the lanes of v[g]. Neighbouring lanes of neighbouring vectors are added until
-// one vector is left.
-#define PAIR(i) v[i] = (realv)(v[2 * i].even, v[2 * i + 1].even) + (realv)(v[2 * i].odd, v[2 * i + 1].odd);
-static realv FN(lane_sums)(realv *v) {
-#if SYN_VEC >= 16
-    PAIR(0) PAIR(1) PAIR(2) PAIR(3) PAIR(4) PAIR(5) PAIR(6) PAIR(7)
-#endif
-#if SYN_VEC >= 8
-    PAIR(0) PAIR(1) PAIR(2) PAIR(3)
-#endif
-#if SYN_VEC >= 4
-    PAIR(0) PAIR(1)
-#endif
-    PAIR(0)
-    return v[0];
+// Two numbers of each lane: forward sum and sum of squared differences from the mean, backward two sums.
+typedef struct {
+    realv s, q;
+} FN(two);
+
+// Of two halves of n values each (Chan, Golub and LeVeque 1983).
+static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, const realv q1, const real n) {
+    const realv d = s0 - s1;
+    return (FN(two)){ s0 + s1, FORWARD && !RMS ? (q0 + q1) + d * d * (1 / (2 * n)) : q0 + q1 };
 }
+#define JOIN(low, high, a, b, n) FN(join)(low(a.s, b.s), high(a.s, b.s), low(a.q, b.q), high(a.q, b.q), n)
 
+// Two vectors become one as often as there are lanes to join: their halves first, then quarters and so on, for a whole
+// half or quarter is one cheap instruction to move. Lane g of the last is of group g.
+#define LOW_HALVES(a, b) (realv)(a.lo, b.lo)
+#define HIGH_HALVES(a, b) (realv)(a.hi, b.hi)
+#define LOW_QUARTERS(a, b) (realv)(a.lo.lo, a.hi.lo, b.lo.lo, b.hi.lo)
+#define HIGH_QUARTERS(a, b) (realv)(a.lo.hi, a.hi.hi, b.lo.hi, b.hi.hi)
+#if SYN_DOUBLE
+#define LOW_EIGHTHS(a, b)                                                                          \
+    (realv)(a.lo.lo.lo, a.lo.hi.lo, a.hi.lo.lo, a.hi.hi.lo, b.lo.lo.lo, b.lo.hi.lo, b.hi.lo.lo, b.hi.hi.lo)
+#define HIGH_EIGHTHS(a, b)                                                                         \
+    (realv)(a.lo.lo.hi, a.lo.hi.hi, a.hi.lo.hi, a.hi.hi.hi, b.lo.lo.hi, b.lo.hi.hi, b.hi.lo.hi, b.hi.hi.hi)
+#else // two floats of 16 as a long of 8
+#define LOW_EIGHTHS(a, b) as_float16((ulong8)(as_ulong8(a).even, as_ulong8(b).even))
+#define HIGH_EIGHTHS(a, b) as_float16((ulong8)(as_ulong8(a).odd, as_ulong8(b).odd))
+#endif
+#define EVEN(a, b) (realv)(a.even, b.even)
+#define ODD(a, b) (realv)(a.odd, b.odd)
+#define LEVEL(name, of, low, high, step, n)                                                        \
+    static INLINED FN(two) FN(name)(const FN(groups) *p, const int writes, const int g) {          \
+        const FN(two) a = FN(of)(p, writes, g), b = FN(of)(p, writes, g + step);                   \
+        return JOIN(low, high, a, b, n);                                                           \
+    }
+#if SYN_VEC == 16
+#define LEVELS                                                                                     \
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
+    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2, 2 * COUNT)                                   \
+    LEVEL(eight, four, LOW_EIGHTHS, HIGH_EIGHTHS, 4, 4 * COUNT)                                    \
+    LEVEL(all, eight, EVEN, ODD, 8, 8 * COUNT)
+#elif SYN_VEC == 8
+#define LEVELS                                                                                     \
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
+    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2, 2 * COUNT)                                   \
+    LEVEL(all, four, EVEN, ODD, 4, 4 * COUNT)
+#elif SYN_VEC == 4
+#define LEVELS                                                                                     \
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
+    LEVEL(all, pair, EVEN, ODD, 2, 2 * COUNT)
+#else
+#define LEVELS LEVEL(all, group, EVEN, ODD, 1, COUNT)
+#endif
+
+// SYN_VEC groups whose sums are taken, if any, and those before them, which are written.
 #if FORWARD
+typedef struct {
+    __global const cell *x, *x_now, *gamma, *beta;
+    __global cell *y_now;
+    const real *scale, *shift;
+} FN(groups);
+
+static INLINED void FN(write)(const FN(groups) *p, const int g) {
+    FOR_GROUP(c, g) {
+        realv v = VLOAD(p->x_now, c) * p->scale[g] + p->shift[g];
+        if (GAMMA) v *= VLOAD(p->gamma, c);
+        if (BETA) v += VLOAD(p->beta, c);
+        VSTORE(v, p->y_now, c);
+    }
+}
+static INLINED FN(two) FN(group)(const FN(groups) *p, const int writes, const int g) {
+    FN(two) m = { 0, 0 };
+#if COUNT == 2 && !RMS
+    const realv a = VLOAD(p->x, g * GROUP), b = VLOAD(p->x, g * GROUP + SYN_VEC), d = a - b;
+    m.s = a + b;
+    m.q = d * d * (real).5;
+#else
+    FOR_GROUP(c, g) m.s += VLOAD(p->x, c);
+    FOR_GROUP(c, g) {
+        const realv v = VLOAD(p->x, c), d = RMS ? v : v - m.s * (1 / (real)COUNT);
+        m.q += d * d;
+    }
+#endif
+    if (writes) FN(write)(p, g);
+    return m;
+}
+LEVELS
+
 KERNEL(short_norm)(__global const cell *x,
 #if GAMMA
                    __global const cell *gamma,
@@ -37,48 +109,70 @@ KERNEL(short_norm)(__global const cell *x,
                    __global real *mean,
 #endif
                    __global real *rstd, const int samples) {
-    const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
-    for (int k = first * GROUPS; k < last * GROUPS; k += SYN_VEC) {
-        const int at = k * GROUP, col = k % GROUPS * GROUP;
-        realv sums[SYN_VEC];
-        LANES_OF(m);
-        LANES_OF(r);
+#if !GAMMA
+    __global const cell *gamma = 0;
+#endif
+#if !BETA
+    __global const cell *beta = 0;
+#endif
+    const int start = (int)get_global_id(0) * BLOCK * GROUPS, end = min(start + BLOCK * GROUPS, samples * GROUPS);
+    LANES_OF(scale);
+    LANES_OF(shift);
+    for (int k = start; k <= end; k += SYN_VEC) {
+        const int at = (k - SYN_VEC) * GROUP, col = (k + GROUPS - SYN_VEC) % GROUPS * GROUP;
+        const FN(groups) p = { x + k * GROUP, x + at, gamma + col, beta + col, y + at, scale, shift };
+        if (k == end) {
+            for (int g = 0; g < SYN_VEC; g++) FN(write)(&p, g);
+            break;
+        }
+        const FN(two) m = k > start ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
+        const realv r = 1 / sqrt(m.q * (1 / (real)GROUP) + (real)EPS);
+        VSTORE(r, rstd, k);
+        VSET(r, scale, 0);
 #if RMS
-        VSET((realv)(0), m, 0);
+        VSET((realv)(0), shift, 0);
 #else
-        FOR_GROUPS(g) {
-            realv sum = 0;
-            FOR_GROUP(c, g) sum += VLOAD(x, at + c);
-            sums[g] = sum;
-        }
-        const realv means = FN(lane_sums)(sums) * (1 / (real)GROUP);
+        const realv means = m.s * (1 / (real)GROUP);
         VSTORE(means, mean, k);
-        VSET(means, m, 0);
+        VSET(-means * r, shift, 0);
 #endif
-        FOR_GROUPS(g) {
-            realv square = 0;
-            FOR_GROUP(c, g) {
-                const realv d = VLOAD(x, at + c) - m[g];
-                square += d * d;
-            }
-            sums[g] = square;
-        }
-        const realv rs = 1 / sqrt(FN(lane_sums)(sums) * (1 / (real)GROUP) + (real)EPS);
-        VSTORE(rs, rstd, k);
-        VSET(rs, r, 0);
-        FOR_GROUPS(g) FOR_GROUP(c, g) {
-            realv v = (VLOAD(x, at + c) - m[g]) * r[g];
-#if GAMMA
-            v *= VLOAD(gamma, col + c);
-#endif
-#if BETA
-            v += VLOAD(beta, col + c);
-#endif
-            VSTORE(v, y, at + c);
-        }
     }
 }
 #else
+typedef struct {
+    __global const cell *x, *dy, *gamma, *x_now, *dy_now, *gamma_now;
+    __global const real *mean, *rstd, *rstd_now;
+    __global real *dgamma, *dbeta;
+    __global cell *dx_now;
+    const real *a, *b;
+} FN(groups);
+
+// Sums of g and of g (x - mean), and the group's part of dgamma and dbeta; dx = r g - b x - a. All loads before the
+// first store: rows and sums meet at the same offset of a page, where loads wait for stores that are not theirs.
+static INLINED realv FN(grad)(const FN(groups) *p, const int c, const int g) {
+    realv v = VLOAD(p->dy_now, c);
+    if (GAMMA) v *= VLOAD(p->gamma_now, c);
+    return v * LOAD(p->rstd_now, g) - p->a[g] - VLOAD(p->x_now, c) * p->b[g];
+}
+static INLINED FN(two) FN(group)(const FN(groups) *p, const int writes, const int g) {
+    FN(two) sum = { 0, 0 };
+    const real m = RMS ? (real)0 : LOAD(p->mean, g);
+    FOR_GROUP(c, g) {
+        const realv e = VLOAD(p->dy, c), d = (VLOAD(p->x, c) - m) * e, scale = GAMMA ? VLOAD(p->gamma, c) : (realv)(1);
+        realv all_x = 0, all = 0, v = 0;
+        if (DGAMMA) all_x = VLOAD(p->dgamma, c) + d * LOAD(p->rstd, g);
+        if (DBETA) all = VLOAD(p->dbeta, c) + e;
+        sum.s += e * scale;
+        sum.q += d * scale;
+        if (DX && writes) v = FN(grad)(p, c, g);
+        if (DX && writes) VSTORE(v, p->dx_now, c);
+        if (DGAMMA) VSTORE(all_x, p->dgamma, c);
+        if (DBETA) VSTORE(all, p->dbeta, c);
+    }
+    return sum;
+}
+LEVELS
+
 KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #if GAMMA
                         __global const cell *gamma,
@@ -97,69 +191,60 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
                         __global real *dbeta,
 #endif
                         const int samples) {
-    const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
-    for (int n = first; n < last; n++)
-        for (int group = 0; group < GROUPS; group += SYN_VEC) {
-            const int k = n * GROUPS + group, at = k * GROUP, col = group * GROUP;
-            const realv rs = VLOAD(rstd, k);
-            LANES_OF(m);
-            LANES_OF(r);
-            VSET(rs, r, 0);
+#if !GAMMA
+    __global const cell *gamma = 0;
+#endif
 #if RMS
-            VSET((realv)(0), m, 0);
-#else
-            VSET(VLOAD(mean, k), m, 0);
+    __global const real *mean = 0;
 #endif
-            realv sums[SYN_VEC], products[SYN_VEC];
-            // All loads before the first store: rows and sums meet at the same offset of a page, where loads wait
-            // for stores that are not theirs.
-            FOR_GROUPS(g) {
-                realv s = 0, t = 0;
-                FOR_GROUP(c, g) {
-                    const realv e = VLOAD(dy, at + c), p = (VLOAD(x, at + c) - m[g]) * e;
-#if GAMMA
-                    const realv scale = VLOAD(gamma, col + c);
-#else
-                    const realv scale = 1;
+#if !DX
+    __global cell *dx = 0;
 #endif
-                    s += e * scale;
-                    t += p * scale;
-#if DGAMMA
-                    __global real *sum_x = dgamma + get_global_id(0) * COLS + col + c;
-                    const realv all_x = n == first ? p * r[g] : VLOAD(sum_x, 0) + p * r[g];
+#if !DGAMMA
+    __global real *dgamma = 0;
 #endif
-#if DBETA
-                    __global real *sum = dbeta + get_global_id(0) * COLS + col + c;
-                    const realv all = n == first ? e : VLOAD(sum, 0) + e;
+#if !DBETA
+    __global real *dbeta = 0;
 #endif
-#if DGAMMA
-                    VSTORE(all_x, sum_x, 0);
-#endif
-#if DBETA
-                    VSTORE(all, sum, 0);
-#endif
-                }
-                sums[g] = s;
-                products[g] = t;
-            }
-#if DX
-            LANES_OF(a);
-            LANES_OF(b);
-            VSET(RMS ? (realv)(0) : FN(lane_sums)(sums) * (1 / (real)GROUP), a, 0);
-            VSET(FN(lane_sums)(products) * (rs * rs * (1 / (real)GROUP)), b, 0);
-            FOR_GROUPS(g) FOR_GROUP(c, g) {
-                realv v = VLOAD(dy, at + c);
-#if GAMMA
-                v *= VLOAD(gamma, col + c);
-#endif
-                VSTORE((v - a[g] - (VLOAD(x, at + c) - m[g]) * b[g]) * r[g], dx, at + c);
-            }
-#endif
+    const int start = (int)get_global_id(0) * BLOCK * GROUPS, end = min(start + BLOCK * GROUPS, samples * GROUPS);
+    const int part = (int)get_global_id(0) * COLS;
+    LANES_OF(as);
+    LANES_OF(bs);
+    for (int c = 0; c < COLS; c += SYN_VEC) {
+        if (DGAMMA) VSTORE((realv)(0), dgamma + part, c);
+        if (DBETA) VSTORE((realv)(0), dbeta + part, c);
+    }
+    for (int k = start; k <= end; k += SYN_VEC) {
+        const int next = k * GROUP, col = k % GROUPS * GROUP;
+        const int at = next - SYN_VEC * GROUP, col_now = (k + GROUPS - SYN_VEC) % GROUPS * GROUP;
+        const FN(groups) p = { x + next, dy + next, gamma + col, x + at, dy + at, gamma + col_now, mean + k, rstd + k,
+                               rstd + k - SYN_VEC, dgamma + part + col, dbeta + part + col, dx + at, as, bs };
+        if (k == end) {
+            for (int g = 0; DX && g < SYN_VEC; g++) FOR_GROUP(c, g) VSTORE(FN(grad)(&p, c, g), p.dx_now, c);
+            break;
         }
+        const FN(two) sum = k > start ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
+        const realv r = VLOAD(rstd, k), m = RMS ? (realv)(0) : VLOAD(mean, k);
+        const realv b = sum.q * (r * r * (1 / (real)GROUP)), a = RMS ? (realv)(0) : sum.s * (1 / (real)GROUP);
+        VSET((a - m * b) * r, as, 0);
+        VSET(b * r, bs, 0);
+    }
 }
 #endif
+#undef INLINED
 #undef GROUPS
+#undef COUNT
 #undef FOR_GROUPS
 #undef FOR_GROUP
 #undef LANES_OF
-#undef PAIR
+#undef JOIN
+#undef LOW_HALVES
+#undef HIGH_HALVES
+#undef LOW_QUARTERS
+#undef HIGH_QUARTERS
+#undef LOW_EIGHTHS
+#undef HIGH_EIGHTHS
+#undef EVEN
+#undef ODD
+#undef LEVEL
+#undef LEVELS
