@@ -64,6 +64,13 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #endif
 
 #if FORWARD
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors of y instead of their being stored.
+#ifdef EPILOGUE_PARAMS
+#define PUT(v, row, c) FN(epilogue)(v, row, first + (c), w - (c), y EPILOGUE_ARGS)
+#else
+#define EPILOGUE_PARAMS
+#define PUT(v, row, c) FN(store)(v, y + (row) * COLS + first, c, w)
+#endif
 #if SYN_CPU
 // Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
 // (Chan, Golub and LeVeque 1983).
@@ -111,9 +118,9 @@ KERNEL(column_norm)(__global const cell *x,
                     __global cell *y, __global real *mean, __global real *rstd,
 #if MOVING
                     __global real *moving_mean, __global real *moving_var, __global real *count,
-                    __global const uint *ctl,
+                    __global const uint *control,
 #endif
-                    const int rows, const int matrices, const int block) {
+                    const int rows, const int matrices, const int block EPILOGUE_PARAMS) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
     const int start = (int)get_global_id(1) * block, end = min(start + block, matrices);
@@ -138,7 +145,7 @@ KERNEL(column_norm)(__global const cell *x,
 #endif
 #if MOVING
             FOR_VECTORS(c, w)
-                moving_vector(ctl, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c),
+                moving_vector(control, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c),
                               rows, MOVING, (real)TAKE, UNBIASED, PER_ROW);
 #endif
             FOR_VECTORS(c, w) {
@@ -161,7 +168,7 @@ KERNEL(column_norm)(__global const cell *x,
         for (int r = 0; r < rows;) {
             const int n = r + 4 <= rows ? 4 : 1;
             __global const cell *p = x + at + r * COLS;
-            __global cell *q = y + at + r * COLS;
+            const int row = (matrix - 1) * rows + r;
             FOR_VECTORS(c, w) {
                 const realv m = VGET(means, c), scale = VGET(vars, c);
 #if BETA
@@ -173,11 +180,11 @@ KERNEL(column_norm)(__global const cell *x,
                 if (n == 4) {
                     const realv b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
                     const realv e = FN(load)(p + 3 * COLS, c, w);
-                    FN(store)((b - m) * scale + shift, q + COLS, c, w);
-                    FN(store)((d - m) * scale + shift, q + 2 * COLS, c, w);
-                    FN(store)((e - m) * scale + shift, q + 3 * COLS, c, w);
+                    PUT((b - m) * scale + shift, row + 1, c);
+                    PUT((d - m) * scale + shift, row + 2, c);
+                    PUT((e - m) * scale + shift, row + 3, c);
                 }
-                FN(store)((a - m) * scale + shift, q, c, w);
+                PUT((a - m) * scale + shift, row, c);
             }
             r += n;
         }
@@ -200,7 +207,7 @@ KERNEL(column_norm)(__global const cell *x,
         STORE(m, mean, matrix * COLS + c);
         STORE(scale, rstd, matrix * COLS + c);
 #if MOVING
-        moving_step(ctl, moving_mean, moving_var, count, c, m, v, rows, MOVING, (real)TAKE, UNBIASED,
+        moving_step(control, moving_mean, moving_var, count, c, m, v, rows, MOVING, (real)TAKE, UNBIASED,
                     PER_ROW);
 #endif
     }
@@ -352,3 +359,6 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef PAIRS
 #undef TWICE
 #endif
+#undef PUT
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS

@@ -15,12 +15,14 @@ typedef struct syn_plan syn_plan;
 /* What the backward pass makes again from values that it reads anyway, instead of keeping it:
  * outputs of element-wise maps (activations, dropout, sums; not products, not statistics). Results
  * are equal, bit by bit; so with dtype half, where what is kept is rounded, nothing is made again.
+ * And how far launches are joined, on CPU profiles: chains of calls by blocks of samples or of columns, and calls side
+ * by side, in one launch. Results keep their bits; values live longer.
  */
 typedef enum syn_memory {
-    SYN_MEMORY_BALANCED, /* where the arena shrinks by 1/32 or more, with no launch more and at most
-                            1/32 more bytes moved a step */
-    SYN_MEMORY_LEAST,    /* wherever the arena shrinks by it; random masks too are drawn again then */
-    SYN_MEMORY_FASTEST,  /* nothing */
+    SYN_MEMORY_BALANCED, /* made again where the arena shrinks by 1/32 or more, with no launch more and at most
+                            1/32 more bytes moved a step; joined while the arena grows by 3/20 at most */
+    SYN_MEMORY_LEAST,    /* made again wherever the arena shrinks by it, random masks too; nothing is joined */
+    SYN_MEMORY_FASTEST,  /* nothing is made again, all is joined that can be */
     SYN_MEMORY_POLICIES
 } syn_memory;
 

@@ -82,6 +82,8 @@ syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const s
 
 /* The text of a file under cl/: embedded, or from SYNCLINE_CL_DIR. malloc'd. */
 syn_status syn_cl_text(const char *path, char **text);
+/* A map as epilogue of a call: its text in front of the template's, its arguments behind the call's. */
+syn_status syn_call_epilogue(syn_call *c, const syn_epilogue *e);
 
 /* Times of launches, on demand (record.c). Between begin and end a queue with profiling stands in for the compute
  * queue, and every launch leaves its times; no other thread may use the context. */

@@ -85,6 +85,13 @@ static char *take_defs(syn_text *t) {
     return NULL;
 }
 
+/* Work-item i along dim takes `each` rows of the batch, or columns of C. */
+static void divide(syn_call *c, bool batch, int dim, int each) {
+    const syn_way way = batch ? SYN_BY_ROWS : SYN_BY_COLUMNS;
+    c->by[way].dim = dim;
+    c->by[way].each = each;
+}
+
 /* Packs Y, or X the same way: then its rows are the lanes. */
 static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, syn_call *c) {
     int wide = is_x ? g->mr : g->nv * g->vec, lanes = is_x ? g->rows : g->lanes;
@@ -108,6 +115,7 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
     c->global[turn ? 1 : 0] = (size_t)syn_ceil_div(lanes, wide);
     c->global[2] = 1;
     c->bytes = 2.0 * size_of(g, half) * lanes * g->depth;
+    if (!g->depth_vary && syn_ceil_div(g->depth, chunk) == 1) divide(c, is_x ? g->rows_vary : g->lanes_vary, turn ? 1 : 0, wide);
 }
 
 static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_call *c) {
@@ -139,6 +147,12 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
                  g->x_row, g->x_packed ? g->mr : g->x_step, g->y_step,
                  g->trans ? g->rows : g->lanes);
     c->defs = take_defs(&t);
+    if ((g->rows_vary || g->lanes_vary) && !g->chunk) {
+        divide(c, g->rows_vary, lanes_first, g->mr * g->turns);
+        divide(c, g->lanes_vary, !lanes_first, panel);
+        x.whole = SYN_OF(g->rows_vary ? SYN_BY_COLUMNS : SYN_BY_ROWS);
+        y.whole = SYN_OF(g->rows_vary ? SYN_BY_ROWS : SYN_BY_COLUMNS);
+    }
     syn_call_arg(c, x);
     syn_call_arg(c, y);
     syn_call_arg(c, c_arg);
@@ -166,28 +180,6 @@ static void add_sum(const product *g, int m, int n, syn_arg parts, syn_arg c_arg
     c->global[2] = 1;
     c->flops = (double)m * n * count;
     c->bytes = (double)(g->size * count + size_of(g, g->c_half)) * m * n;
-}
-
-/* The epilogue's text in front of the kernel's, and its arguments behind the kernel's. */
-static bool add_epilogue(const syn_epilogue *e, syn_call *c) {
-    char *file = NULL;
-    if (syn_cl_text(c->source, &file) != SYN_OK) return false;
-    char *text = syn_format("%s\n%s", e->text, file);
-    char *defs = syn_format("%s#define EPILOGUE_PARAMS %s\n#define EPILOGUE_ARGS %s\n", c->defs ? c->defs : "", e->params,
-                            e->args);
-    free(file);
-    if (!text || !defs || c->n_args + e->n_args > SYN_MAX_ARGS) {
-        free(text);
-        free(defs);
-        return false;
-    }
-    free(c->defs);
-    c->defs = defs;
-    c->text = text;
-    for (int i = 0; i < e->n_args; i++) syn_call_arg(c, e->arg[i]);
-    c->flops += e->flops;
-    c->bytes += e->bytes;
-    return true;
 }
 
 static bool add_norm(const syn_gemm *s, syn_call *c) {
@@ -302,7 +294,7 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
         add_tile(&g, x, y, c, &out->call[out->n_calls++]);
     }
     out->kernel = name_of(&g);
-    if (epilogue) out->epilogue = add_epilogue(s->epilogue, &out->call[out->n_calls - 1]);
+    if (epilogue) out->epilogue = syn_call_epilogue(&out->call[out->n_calls - 1], s->epilogue) == SYN_OK;
     syn_call *last = &out->call[out->n_calls - 1];
     if (s->norm && !s->epilogue && !g.accumulate && !g.trans && !g.chunk && add_norm(s, last))
         out->norms = (int)(last->global[0] * last->global[1]);

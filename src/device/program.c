@@ -42,6 +42,28 @@ syn_status syn_cl_text(const char *path, char **text) {
     return syn_fail(SYN_E_ARGUMENT, "there is no kernel file cl/%s", path);
 }
 
+syn_status syn_call_epilogue(syn_call *c, const syn_epilogue *e) {
+    char *file = NULL;
+    if (!c->text) SYN_TRY(syn_cl_text(c->source, &file));
+    char *text = syn_format("%s\n%s", e->text, c->text ? c->text : file);
+    char *defs = syn_format("%s#define EPILOGUE_PARAMS %s\n#define EPILOGUE_ARGS %s\n", c->defs ? c->defs : "", e->params,
+                            e->args);
+    free(file);
+    if (!text || !defs || c->n_args + e->n_args > SYN_MAX_ARGS) {
+        free(text);
+        free(defs);
+        return syn_no_memory(4096);
+    }
+    free(c->defs);
+    free(c->text);
+    c->defs = defs;
+    c->text = text;
+    for (int i = 0; i < e->n_args; i++) syn_call_arg(c, e->arg[i]);
+    c->flops += e->flops;
+    c->bytes += e->bytes;
+    return SYN_OK;
+}
+
 /* The source line an error message of the compiler points at: "...:LINE:COLUMN: error: ...". */
 static void quote_line(const char *log, const char *source, syn_text *t) {
     const char *at = strstr(log, "error:");

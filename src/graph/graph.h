@@ -156,6 +156,9 @@ struct syn_emit {
     bool passes; /* Monte Carlo prediction: masks differ between passes */
     /* Takes the call (its text and defs too) whatever the result. scratch: bytes. */
     syn_status (*call)(syn_emit *e, syn_call *call, int64_t scratch);
+    /* Makes the map node behind the node being emitted (node.map) the epilogue of a call that has all its other
+     * arguments, and the map's first output in place of `given`. Follow up with `call`. */
+    syn_status (*epilogue)(syn_emit *e, syn_call *call, int map, int given);
     /* C[m x n] = op(A) op(B) by the best provider. */
     syn_status (*gemm)(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta, bool tb, int a, int b, int c);
 };

@@ -133,7 +133,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     return status;
 }
 
-const syn_op syn_op_batch_norm = { .name = "batch_norm", .grad = grad, .emit = emit };
+const syn_op syn_op_batch_norm = { .name = "batch_norm", .grad = grad, .emit = emit, .epilogue = true };
 
 static syn_status split_backward(syn_emit *e, const syn_node *n, int64_t rows) {
     const syn_norm_ports p = syn_norm_backward(n);

@@ -35,20 +35,22 @@ syn_status syn_column_forward(syn_emit *e, const syn_node *n, int64_t group, int
     syn_text defs = { 0 };
     syn_norm_defines(e, n, true, &defs);
     syn_text_add(&defs, "#define GROUP %lld\n%s", (long long)group, more_defs);
-    syn_norm_columns(e, cols, group, syn_ceil_div(matrices, block), &c, &defs);
+    const int64_t width = syn_norm_columns(e, cols, group, syn_ceil_div(matrices, block), &c, &defs);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.gamma, false);
     syn_norm_arg(&c, p.beta, false);
-    syn_norm_arg(&c, p.y, true);
+    const int map = syn_norm_map(e, n, p.y);
+    syn_norm_arg(&c, map ? e->graph->node[map].out[0] : p.y, true);
     syn_norm_arg(&c, p.mean, true);
     syn_norm_arg(&c, p.rstd, true);
     for (int i = 0; i < n_stats; i++) syn_call_arg(&c, stats[i]);
     syn_call_arg(&c, syn_int(rows));
     syn_call_arg(&c, syn_int(matrices));
     syn_call_arg(&c, syn_int(block));
+    if (matrices == 1) c.by[SYN_BY_COLUMNS].each = (int)width;
     c.flops = 8.0 * (double)(matrices * rows * cols);
     c.bytes = 2.0 * (double)(matrices * rows * cols * syn_emit_real(e));
-    return syn_norm_call(e, &c, &defs, 0);
+    return syn_norm_call_with(e, &c, &defs, 0, map, p.y);
 }
 
 syn_status syn_column_backward(syn_emit *e, const syn_node *n, int64_t group, int64_t matrices,
@@ -61,7 +63,7 @@ syn_status syn_column_backward(syn_emit *e, const syn_node *n, int64_t group, in
     syn_text defs = { 0 };
     syn_norm_defines(e, n, false, &defs);
     syn_text_add(&defs, "#define GROUP %lld\n", (long long)group);
-    syn_norm_columns(e, cols, group, blocks, &c, &defs);
+    const int64_t width = syn_norm_columns(e, cols, group, blocks, &c, &defs);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.dy, false);
     syn_norm_arg(&c, p.gamma, false);
@@ -73,6 +75,7 @@ syn_status syn_column_backward(syn_emit *e, const syn_node *n, int64_t group, in
     syn_call_arg(&c, syn_int(rows));
     syn_call_arg(&c, syn_int(matrices));
     syn_call_arg(&c, syn_int(block));
+    if (direct) c.by[SYN_BY_COLUMNS].each = (int)width;
     c.flops = 12.0 * (double)(matrices * rows * cols);
     c.bytes = 3.0 * (double)(matrices * rows * cols * syn_emit_real(e));
     SYN_TRY(syn_norm_call(e, &c, &defs, direct ? 0 : 2 * area));
@@ -95,7 +98,7 @@ static syn_status emit_grad(syn_emit *e, const syn_node *n) {
     return syn_column_backward(e, n, n->i[1], syn_emit_rows(e, n->in[0]) / rows, rows);
 }
 
-const syn_op syn_op_column_norm = { .name = "column_norm", .grad = grad, .emit = emit };
+const syn_op syn_op_column_norm = { .name = "column_norm", .grad = grad, .emit = emit, .epilogue = true };
 const syn_op syn_op_column_norm_grad = { .name = "column_norm_grad",
                                          .emit = emit_grad,
                                          .in_place = SYN_IN_PLACE_BATCHED };

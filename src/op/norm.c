@@ -1,6 +1,8 @@
 /* Parts of the normalisation ops. */
 #include "op/norm.h"
 
+#include <stdlib.h>
+
 enum { SPAN = 2 }; /* vectors of a work-item of fold */
 
 int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, int flags, int rstd, int mean,
@@ -81,12 +83,27 @@ void syn_norm_defines(const syn_emit *e, const syn_node *n, bool forward, syn_te
 }
 
 syn_status syn_norm_call(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch) {
+    return syn_norm_call_with(e, c, defs, scratch, 0, -1);
+}
+
+syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch, int map, int y) {
     if (syn_text_status(defs) != SYN_OK) {
         syn_text_free(defs);
         return syn_no_memory(256);
     }
     c->defs = defs->s;
-    return e->call(e, c, scratch);
+    syn_status status = map ? e->epilogue(e, c, map, y) : SYN_OK;
+    if (status == SYN_OK) return e->call(e, c, scratch);
+    free(c->defs);
+    free(c->text);
+    return status;
+}
+
+int syn_norm_map(const syn_emit *e, const syn_node *n, int y) {
+    return e->profile->cpu && n->map &&
+                   syn_value_half(e->graph, e->graph->node[n->map].out[0], e->dtype) == syn_value_half(e->graph, y, e->dtype)
+               ? n->map
+               : 0;
 }
 
 int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks) {
@@ -118,15 +135,21 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
 
 static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
 
-void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
+int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
                       syn_text *defs) {
-    enum { CPU_WIDTH = 256, GPU_WIDTH = 32, GPU_LANES = 8 };
+    enum { CPU_WIDTH = 256, CPU_PARTS = 4, GPU_WIDTH = 32, GPU_LANES = 8 };
     int64_t width, lanes = 1;
     if (e->profile->cpu) { /* whole vectors and whole groups */
         int64_t vec = syn_emit_vec(e);
         width = group * vec / divisor(group, vec);
-        int64_t all = syn_ceil_div(cols, width);
-        width *= width * all < CPU_WIDTH ? all : width < CPU_WIDTH ? CPU_WIDTH / width : 1;
+        int64_t all = syn_ceil_div(cols, width), least = width;
+        if (second == 1) { /* a few parts of few columns, in chains with products' tiles: powers of two */
+            width = 2 * vec;
+            while (width < CPU_WIDTH && width * CPU_PARTS < cols) width *= 2;
+            width = syn_round_up(width, least);
+        } else {
+            width *= width * all < CPU_WIDTH ? all : width < CPU_WIDTH ? CPU_WIDTH / width : 1;
+        }
     } else {
         width = group * (GPU_WIDTH / group);
         lanes = e->profile->max_group / width < GPU_LANES ? e->profile->max_group / width : GPU_LANES;
@@ -138,4 +161,5 @@ void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t se
     c->local[1] = (size_t)lanes;
     c->global[0] = (size_t)syn_ceil_div(cols, width) * c->local[0];
     c->global[1] = (size_t)(second * lanes);
+    return width;
 }

@@ -28,6 +28,10 @@ syn_norm_ports syn_norm_backward(const syn_node *n);
 void syn_norm_defines(const syn_emit *e, const syn_node *n, bool forward, syn_text *t);
 /* Hands the call over with its macros; takes both. */
 syn_status syn_norm_call(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch);
+/* The map behind y that a kernel on CPUs may run, 0: none. */
+int syn_norm_map(const syn_emit *e, const syn_node *n, int y);
+/* The same call, with a map node (0: none) behind y, which the call stores no more. */
+syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch, int map, int y);
 static inline void syn_norm_arg(syn_call *c, int value, bool out) {
     if (value >= 0) syn_call_arg(c, out ? syn_out(value) : syn_in(value));
 }
@@ -36,8 +40,9 @@ static inline void syn_norm_arg(syn_call *c, int value, bool out) {
 int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks);
 syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks, int64_t scratch);
 
-/* The work-items of a column kernel: WIDTH columns, on GPUs times LANES rows. Defines both. */
-void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
+/* The work-items of a column kernel: WIDTH columns, on GPUs times LANES rows. Defines both, returns the
+ * width. */
+int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
                       syn_text *defs);
 
 /* column_norm.c, for batch_norm too: `matrices` of `rows` rows. stats: arguments behind rstd. */

@@ -36,7 +36,7 @@ static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const s
     }
     syn_buffer *buffer = NULL;
     if (a->kind == SYN_ARG_SCRATCH) {
-        const syn_place *p = &l->place[item->place];
+        const syn_place *p = &l->place[l->area[a->value].place];
         if (!syn_grow(&item->piece, &item->cap_pieces, item->n_pieces + 1, sizeof *item->piece))
             return syn_no_memory(sizeof *item->piece);
         SYN_TRY(syn_buffer_sub(&buffer, l->slab[p->slab], p->offset + a->i, p->bytes - a->i));
@@ -48,8 +48,9 @@ static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const s
 }
 
 syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b, syn_dtype dtype) {
+    if (item->in_library && item->area < 0) return SYN_OK;
     if (item->in_library) {
-        const syn_place *p = &l->place[item->place];
+        const syn_place *p = &l->place[l->area[item->area].place];
         return syn_buffer_sub(&item->scratch_buffer, l->slab[p->slab], p->offset, p->bytes);
     }
     SYN_TRY(syn_kernels_get(b->kernels, item->instance, &item->kernel));

@@ -31,17 +31,21 @@ static void add_undefs(syn_text *t, const char *defs) {
     }
 }
 
-syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance) {
+syn_status syn_call_text(const syn_call *call, syn_text *t) {
     char *file = NULL;
+    *t = (syn_text){ 0 };
     if (!call->text) SYN_TRY(syn_cl_text(call->source, &file));
-    syn_text t = { 0 };
-    syn_text_add(&t, "%s%s\n", call->defs ? call->defs : "", call->text ? call->text : file);
-    add_undefs(&t, call->defs);
+    syn_text_add(t, "%s%s\n", call->defs ? call->defs : "", call->text ? call->text : file);
+    add_undefs(t, call->defs);
     free(file);
-    if (syn_text_status(&t) != SYN_OK) {
-        syn_text_free(&t);
-        return syn_no_memory(4096);
-    }
+    if (syn_text_status(t) == SYN_OK) return SYN_OK;
+    syn_text_free(t);
+    return syn_no_memory(4096);
+}
+
+syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance) {
+    syn_text t;
+    SYN_TRY(syn_call_text(call, &t));
     size_t entry = strlen(call->entry);
     for (int i = 0; i < k->n; i++) {
         const syn_instance *in = &k->instance[i];

@@ -26,6 +26,8 @@ typedef struct syn_kernels {
 
 void syn_kernels_init(syn_kernels *k, syn_ctx *ctx, syn_dtype dtype);
 void syn_kernels_free(syn_kernels *k);
+/* What makes an instance: macros, template, the macros taken back. */
+syn_status syn_call_text(const syn_call *call, syn_text *t);
 /* The instance a call needs; made when it is new. */
 syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance);
 /* Builds what is not built yet, as one program. */

@@ -1,4 +1,4 @@
-/* Emitting, lifetimes and placement of launch lists; bind.c does the rest. */
+/* Emitting launch lists; join.c joins launches, lives.c places what they touch, bind.c does the rest. */
 #include "plan/list.h"
 
 #include "op/map_text.h"
@@ -12,6 +12,7 @@ typedef struct collector {
     syn_list *list;
     int node;
     bool *done; /* by node: it runs in another's kernel */
+    int map;    /* of the call that comes next, 0: none */
     syn_left_norms *left;
 } collector;
 
@@ -24,20 +25,59 @@ static void call_free(syn_call *c) {
 static syn_item *new_item(syn_list *l) {
     if (!syn_grow(&l->item, &l->cap_items, l->n_items + 1, sizeof *l->item)) return NULL;
     syn_item *item = &l->item[l->n_items++];
-    *item = (syn_item){ .node = -1, .place = -1, .instance = -1 };
+    *item = (syn_item){ .node = -1, .area = -1, .instance = -1 };
     return item;
 }
 
-static syn_status add_call(syn_emit *e, syn_call *call, int64_t scratch) {
-    collector *c = (collector *)e;
-    syn_item *item = new_item(c->list);
+static int new_area(syn_list *l, int64_t bytes) {
+    if (!syn_grow(&l->area, &l->cap_areas, l->n_areas + 1, sizeof *l->area)) return -1;
+    l->area[l->n_areas] = (syn_area){ .bytes = bytes, .place = -1 };
+    return l->n_areas++;
+}
+
+/* Takes the call. */
+static syn_status add_item(syn_list *l, syn_call *call, int node, int area) {
+    syn_item *item = new_item(l);
     if (!item) {
         call_free(call);
         return syn_no_memory(sizeof *item);
     }
     item->call = *call;
-    item->node = c->node;
-    item->scratch = scratch;
+    item->node = node;
+    item->area = area;
+    for (int k = 0; k < item->call.n_args; k++)
+        if (item->call.arg[k].kind == SYN_ARG_SCRATCH) item->call.arg[k].value = area;
+    return SYN_OK;
+}
+
+static syn_status add_call(syn_emit *e, syn_call *call, int64_t scratch) {
+    collector *c = (collector *)e;
+    syn_list *l = c->list;
+    const syn_item *before = l->n_items ? &l->item[l->n_items - 1] : NULL;
+    int area = -1;
+    if (scratch > 0) /* an op of several calls asks for the same scratch at each */
+        area = before && before->node == c->node && before->area >= 0 && l->area[before->area].bytes == scratch
+                   ? before->area
+                   : new_area(l, scratch);
+    if (scratch > 0 && area < 0) {
+        call_free(call);
+        return syn_no_memory(sizeof *l->area);
+    }
+    SYN_TRY(add_item(l, call, c->node, area));
+    l->item[l->n_items - 1].map = c->map;
+    c->map = 0;
+    return SYN_OK;
+}
+
+static syn_status add_epilogue(syn_emit *e, syn_call *call, int map, int given) {
+    collector *c = (collector *)e;
+    syn_epilogue epilogue;
+    SYN_TRY(syn_map_epilogue(e, &e->graph->node[map], given, &epilogue));
+    syn_status status = syn_call_epilogue(call, &epilogue);
+    syn_epilogue_free(&epilogue);
+    SYN_TRY(status);
+    c->done[map] = true;
+    c->map = map;
     return SYN_OK;
 }
 
@@ -83,41 +123,42 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
     syn_gemm_choice choice;
     int map = 0;
     SYN_TRY(choose_gemm(c, &g, a, b, out, &choice, &map));
-    const double flops = 2.0 * (double)m * (double)n * (double)k;
-    if (choice.plan.n_calls == 0) {
-        syn_item *item = new_item(c->list);
-        if (!item) return syn_no_memory(sizeof *item);
-        item->node = c->node;
-        item->in_library = true;
-        item->gemm = g;
-        item->scratch = choice.plan.scratch;
+    const int first = c->list->n_items;
+    SYN_TRY(syn_list_append_gemm(c->list, &g, &choice.plan, c->node, syn_in(a), syn_in(b), syn_out(out)));
+    for (int i = first; i < c->list->n_items; i++) {
+        syn_item *item = &c->list->item[i];
         item->provider = choice.provider;
-        item->variant = choice.plan.kernel;
-        /* Arguments as a call would have them, so that lifetimes see them. */
-        syn_call_arg(&item->call, syn_in(a));
-        syn_call_arg(&item->call, syn_in(b));
-        syn_call_arg(&item->call, syn_out(out));
-        item->call.flops = flops;
-        item->call.bytes = (double)(m * k + k * n + m * n) * (double)syn_emit_real(e);
-        return SYN_OK;
-    }
-    /* Calls of one GEMM share their scratch: the first owns the place, the others name it. */
-    int first = c->list->n_items;
-    for (int i = 0; i < choice.plan.n_calls; i++) {
-        syn_status status = add_call(e, &choice.plan.call[i], i ? 0 : choice.plan.scratch);
-        if (status != SYN_OK) {
-            for (int j = i + 1; j < choice.plan.n_calls; j++) call_free(&choice.plan.call[j]);
-            return status;
-        }
-        syn_item *item = &c->list->item[c->list->n_items - 1];
-        item->gemm = g;
-        item->provider = choice.provider;
+        item->lead = i == first;
         item->variant = choice.plan.kernel;
         item->chosen = choice.plan.variant;
-        if (i + 1 == choice.plan.n_calls) item->map = map;
-        if (i) item->place = -2 - first; /* "as item `first`": syn_list_place resolves it */
+        if (m != e->rows) item->call.by[SYN_BY_ROWS].each = 0; /* its rows are no samples */
     }
+    c->list->item[c->list->n_items - 1].map = map;
     return SYN_OK;
+}
+
+syn_status syn_list_append_gemm(syn_list *l, const syn_gemm *g, syn_gemm_plan *plan, int node, syn_arg a, syn_arg b,
+                                syn_arg c) {
+    const bool library = plan->n_calls == 0;
+    const int area = plan->scratch > 0 ? new_area(l, plan->scratch) : -1;
+    syn_status status = plan->scratch > 0 && area < 0 ? syn_no_memory(sizeof *l->area) : SYN_OK;
+    if (library) { /* with arguments as a call would have them, so that lifetimes see them */
+        syn_call *call = &plan->call[plan->n_calls++];
+        *call = (syn_call){ 0 };
+        syn_call_arg(call, a);
+        syn_call_arg(call, b);
+        syn_call_arg(call, c);
+        call->flops = 2.0 * g->m * g->n * g->k;
+        call->bytes = ((double)g->m * g->k + (double)g->k * g->n + (double)g->m * g->n) * (g->dtype == SYN_DOUBLE ? 8 : 4);
+    }
+    for (int i = 0; i < plan->n_calls; i++) {
+        if (status == SYN_OK) status = add_item(l, &plan->call[i], node, area);
+        else call_free(&plan->call[i]);
+        if (status != SYN_OK) continue;
+        l->item[l->n_items - 1].gemm = *g;
+        l->item[l->n_items - 1].in_library = library;
+    }
+    return status;
 }
 
 syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_dtype dtype, int rows,
@@ -125,7 +166,7 @@ syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_
     *l = (syn_list){ .graph = graph, .rows = rows };
     collector c = { .emit = { .graph = graph, .profile = syn_ctx_profile_of(ctx), .dtype = dtype,
                               .rows = rows, .train = train, .micro = micro, .passes = graph->passes,
-                              .call = add_call, .gemm = add_gemm },
+                              .call = add_call, .epilogue = add_epilogue, .gemm = add_gemm },
                     .ctx = ctx, .list = l, .left = left, .done = calloc((size_t)graph->n_nodes + 1, sizeof(bool)) };
     syn_status status = c.done ? SYN_OK : syn_no_memory((size_t)graph->n_nodes);
     for (int i = 0; status == SYN_OK && i < graph->n_nodes; i++) {
@@ -148,114 +189,12 @@ syn_status syn_list_append(syn_list *l, syn_call *call) {
     return SYN_OK;
 }
 
-typedef struct life {
-    int first, last; /* items; first > last: never touched */
-    bool forever;
-} life;
-
-static void touch(life *v, int item) {
-    if (item < v->first) v->first = item;
-    if (item > v->last) v->last = item;
-}
-
-static bool reads(const syn_graph *g, const syn_node *n, int root) {
-    for (int k = 0; k < n->n_in; k++)
-        if (syn_value_root(g, n->in[k]) == root) return true;
-    return false;
-}
-
-/* An element-wise item, or a product with a map behind it, writes over what the map reads of the
- * same size and nobody reads later; a product's own operands stay. */
-static void share(syn_list *l, const life *lives, int i, syn_dtype dtype) {
-    const syn_graph *g = l->graph;
-    const syn_item *item = &l->item[i];
-    if (item->node < 0 || (!item->map && !g->node[item->node].op->in_place)) return;
-    const syn_node *own = &g->node[item->node], *n = item->map ? &g->node[item->map] : own;
-    for (int o = 0; o < n->n_out; o++) {
-        int out = syn_value_root(g, n->out[o]);
-        if (g->value[out].kind != SYN_VALUE_TEMP || g->value[out].integer || lives[out].forever ||
-            l->storage[out] != out || lives[out].first != i ||
-            (!g->value[out].batched && n->op->in_place == SYN_IN_PLACE_BATCHED))
-            continue;
-        for (int k = 0; k < n->n_in; k++) {
-            int in = syn_value_root(g, n->in[k]);
-            int home = l->storage[in];
-            if (home < 0 || g->value[in].kind != SYN_VALUE_TEMP || lives[in].forever ||
-                (own != n && reads(g, own, in)) || g->value[in].batched != g->value[out].batched ||
-                g->value[in].integer != g->value[out].integer ||
-                syn_value_half(g, in, dtype) != syn_value_half(g, out, dtype) ||
-                syn_value_count(g, in) != syn_value_count(g, out) || l->place[home].last != i)
-                continue;
-            l->storage[out] = home;
-            l->place[home].last = lives[out].last;
-            break;
-        }
-    }
-}
-
-syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype) {
-    const syn_graph *g = l->graph;
-    int n_scratch = 0;
-    for (int i = 0; i < l->n_items; i++) n_scratch += l->item[i].scratch > 0;
-    l->n_places = g->n_values + n_scratch;
-    l->storage = malloc(((size_t)g->n_values + 1) * sizeof *l->storage);
-    l->place = calloc((size_t)l->n_places + 1, sizeof *l->place);
-    life *lives = malloc(((size_t)g->n_values + 1) * sizeof *lives);
-    if (!l->storage || !l->place || !lives) {
-        free(lives);
-        return syn_no_memory((size_t)l->n_places * sizeof *l->place);
-    }
-    for (int v = 0; v < g->n_values; v++) lives[v] = (life){ l->n_items, -1, false };
-    for (int i = 0; i < l->n_items; i++)
-        for (int k = 0; k < l->item[i].call.n_args; k++)
-            if (l->item[i].call.arg[k].kind == SYN_ARG_VALUE)
-                touch(&lives[syn_value_root(g, l->item[i].call.arg[k].value)], i);
-    for (int i = 0; i < 2 * SYN_MAX_ENDS + 1; i++) {
-        int fed = i < SYN_MAX_ENDS ? g->x[i] : i < 2 * SYN_MAX_ENDS ? g->target[i - SYN_MAX_ENDS] : g->weights;
-        if (fed >= 0) touch(&lives[syn_value_root(g, fed)], 0);
-    }
-    for (int v = 0; v < g->n_values; v++) /* a view that stays keeps what it views */
-        if (g->value[v].keep) lives[syn_value_root(g, v)].forever = true;
-    for (int v = 0; v < g->n_values; v++) {
-        l->storage[v] = -1;
-        if (syn_value_root(g, v) != v || g->value[v].kind != SYN_VALUE_TEMP || lives[v].last < 0) continue;
-        int64_t rows = g->value[v].batched ? l->rows : 1;
-        int64_t size = syn_value_size(g, v, dtype);
-        l->storage[v] = v;
-        l->place[v] = (syn_place){ .bytes = syn_value_count(g, v) * rows * size,
-                                   .first = lives[v].forever ? 0 : lives[v].first,
-                                   .last = lives[v].forever ? l->n_items : lives[v].last };
-    }
-    for (int i = 0; i < l->n_items; i++) share(l, lives, i, dtype);
-    for (int v = 0; v < g->n_values; v++)
-        if (l->storage[v] != v) l->place[v].bytes = 0;
-    free(lives);
-    int next = g->n_values;
-    for (int i = 0; i < l->n_items; i++) {
-        syn_item *item = &l->item[i];
-        if (item->scratch > 0) {
-            int last = i;
-            while (last + 1 < l->n_items && l->item[last + 1].place == -2 - i) last++;
-            /* Other multi-call ops ask for the same scratch at each call: one place serves them. */
-            if (i > 0 && l->item[i - 1].node == item->node && item->node >= 0 &&
-                l->item[i - 1].scratch == item->scratch) {
-                item->place = l->item[i - 1].place;
-                l->place[item->place].last = i;
-                continue;
-            }
-            item->place = next;
-            l->place[next++] = (syn_place){ .bytes = item->scratch, .first = i, .last = last };
-        } else if (item->place <= -2) {
-            item->place = l->item[-2 - item->place].place;
-        }
-    }
-    if (!l->guard) l->guard = getenv("SYNCLINE_GUARD") ? p->align : 0;
-    return syn_place_all(l->place, l->n_places, p->align, l->guard, p->max_alloc, l->slab_bytes,
-                         SYN_MAX_SLABS, &l->n_slabs);
-}
-
 void syn_item_free(syn_item *item) {
     call_free(&item->call);
+    for (int i = 0; i < item->n_parts; i++) syn_item_free(&item->part[i]);
+    free(item->part);
+    item->part = NULL;
+    item->n_parts = 0;
     syn_kernel_destroy(item->kernel);
     syn_buffer_destroy(item->scratch_buffer);
     for (int i = 0; i < item->n_pieces; i++) syn_buffer_destroy(item->piece[i]);
@@ -272,6 +211,7 @@ void syn_list_free(syn_list *l) {
         if (l->graph->value[v].kind == SYN_VALUE_TEMP && l->graph->value[v].alias < 0)
             syn_buffer_destroy(l->value[v]);
     free(l->item);
+    free(l->area);
     free(l->storage);
     free(l->place);
     free(l->value);

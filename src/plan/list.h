@@ -13,11 +13,11 @@ enum { SYN_MAX_SLABS = 16 };
 typedef struct syn_item {
     syn_call call;
     int node;         /* of the graph, -1: machinery */
-    int64_t scratch;  /* bytes */
-    int place;        /* of the scratch, in list->place */
+    int area;         /* of the list: its scratch, -1: none */
     bool in_library;  /* a GEMM by CLBlast, not a call */
     syn_gemm gemm;
     const char *provider; /* of a GEMM, else NULL */
+    bool lead;        /* the first of a GEMM's items */
     const char *variant;
     syn_gemm_variant chosen; /* of a GEMM's own kernels */
     int map;          /* node that is its epilogue, 0: none */
@@ -26,7 +26,15 @@ typedef struct syn_item {
     syn_buffer *scratch_buffer;
     syn_buffer **piece; /* sub-buffers of the scratch that are kernel arguments: kernels hold none */
     int n_pieces, cap_pieces;
+    struct syn_item *part; /* of joined launches (join.h): what they run, strand by strand */
+    int n_parts, strand;
+    syn_way way;           /* of a part: how its strand is divided, SYN_WAYS: a strand of its own */
 } syn_item;
+
+typedef struct syn_area {
+    int64_t bytes;
+    int place;
+} syn_area;
 
 typedef struct syn_list {
     const syn_graph *graph;
@@ -34,6 +42,8 @@ typedef struct syn_list {
     syn_item *item;
     int n_items, cap_items;
     int n_nodes_items; /* items of graph nodes; machinery follows */
+    syn_area *area;    /* scratch of items; those of a node may share one */
+    int n_areas, cap_areas;
     int *storage;      /* place of each value, -1: none */
     syn_place *place;
     int n_places;
@@ -60,6 +70,9 @@ syn_status syn_list_emit(syn_list *l, syn_ctx *ctx, const syn_graph *graph, syn_
                          bool train, bool micro, syn_left_norms *left);
 /* Takes the call. Values it reads live until then. */
 syn_status syn_list_append(syn_list *l, syn_call *call);
+/* The calls of a product, or the library's; takes them. Returns with the item numbers [l->n_items before, l->n_items). */
+syn_status syn_list_append_gemm(syn_list *l, const syn_gemm *g, syn_gemm_plan *plan, int node, syn_arg a, syn_arg b,
+                                syn_arg c);
 syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype);
 /* Asks kernels for its instances (before syn_kernels_build). */
 syn_status syn_list_want(syn_list *l, syn_kernels *kernels);

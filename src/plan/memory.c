@@ -1,6 +1,7 @@
-/* What the backward pass makes again: training graphs are tried, emitted and placed without a
- * buffer, and of those that the policy allows the least arena is taken. */
+/* What the backward pass makes again, and how far launches are joined: training graphs are tried, emitted and
+ * placed without a buffer, and of those that the policy allows the least arena is taken. */
 #include "op/map.h"
+#include "plan/join.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -8,6 +9,10 @@
 /* balanced: no launch more, at most so many more bytes moved, and at least so much less of arena.
  */
 static const double LITTLE = 1. / 32;
+/* ... and joined launches may take so much more arena than launches apart. */
+static const double JOINED = 3. / 20;
+/* Of plans that only predict, in bytes: what a chain of launches may keep. */
+enum { PREDICTED = 1 << 20 };
 enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
 
 static bool masks_kept(const syn_plan *plan) {
@@ -57,7 +62,7 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
                          const syn_memory_use *plain, syn_memory_use *best) {
     const int step = (plain->could + STEPS - 1) / STEPS;
     syn_memory_use most, use;
-    syn_recompute how = { .count = plain->could, .joined = joined, .drawn = plain->how.drawn };
+    syn_recompute how = { .count = plain->could, .joined = joined, .drawn = plain->how.drawn, .room = plain->how.room };
     int low = 0, high = plain->could;
     if (!high) return SYN_OK;
     SYN_TRY(try(plan, how, &most));
@@ -96,30 +101,54 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
     return SYN_OK;
 }
 
-static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
+/* Launches joined within `room`, and what may be made again besides, judged against launches apart (NULL: not). */
+static syn_status with_room(const syn_plan *plan, syn_memory policy, int64_t room, const syn_memory_use *apart,
+                            syn_memory_use *best) {
     syn_memory_use plain;
-    SYN_TRY(try(plan, (syn_recompute){ 0 }, &plain));
+    SYN_TRY(try(plan, (syn_recompute){ .room = room }, &plain));
     *best = plain;
+    if (apart) {
+        plain.launches = apart->launches;
+        plain.bytes = apart->bytes;
+    }
     if (policy == SYN_MEMORY_FASTEST) return SYN_OK;
     SYN_TRY(search(plan, policy, true, &plain, best));
     if (policy != SYN_MEMORY_LEAST) return SYN_OK;
     SYN_TRY(search(plan, policy, false, &plain, best));
     if (!plain.masks_kept) return SYN_OK;
-    SYN_TRY(try(plan, (syn_recompute){ .drawn = true }, &plain));
+    SYN_TRY(try(plan, (syn_recompute){ .drawn = true, .room = room }, &plain));
     if (plain.arena < best->arena) *best = plain;
     SYN_TRY(search(plan, policy, true, &plain, best));
     return search(plan, policy, false, &plain, best);
 }
 
+/* Balanced: launches are joined as far as the arena may grow for it. */
+static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
+    if (policy != SYN_MEMORY_BALANCED)
+        return with_room(plan, policy, policy == SYN_MEMORY_LEAST ? 0 : SYN_JOIN_ALL, NULL, best);
+    syn_memory_use apart, plain;
+    SYN_TRY(try(plan, (syn_recompute){ 0 }, &plain));
+    SYN_TRY(with_room(plan, policy, 0, NULL, &apart));
+    if (syn_ctx_profile_of(plan->ctx)->cpu && plan->fuse)
+        for (int64_t room = SYN_JOIN_ALL; room && room >= plain.arena / 64;
+             room = room == SYN_JOIN_ALL ? plain.arena / 4 : room / 2) {
+            SYN_TRY(with_room(plan, policy, room, &plain, best));
+            if ((double)best->arena <= (double)apart.arena * (1 + JOINED)) return SYN_OK;
+        }
+    *best = apart;
+    return SYN_OK;
+}
+
 syn_status syn_plan_choose_memory(syn_plan *plan) {
+    static const int64_t predicting[SYN_MEMORY_POLICIES] = { [SYN_MEMORY_BALANCED] = PREDICTED,
+                                                             [SYN_MEMORY_FASTEST] = SYN_JOIN_ALL };
     syn_memory_use best;
-    if (plan->memory == SYN_MEMORY_FASTEST ||
-        (plan->memory == SYN_MEMORY_BALANCED && !plan->recomputable))
-        return SYN_OK;
+    plan->recompute.room = predicting[plan->memory];
+    if (!plan->has_graph[SYN_MODE_TRAIN] || plan->memory == SYN_MEMORY_FASTEST) return SYN_OK;
     SYN_TRY(choose(plan, plan->memory, &best));
     plan->recomputable = best.could;
-    if (!best.how.count && !best.how.drawn) return SYN_OK;
     plan->recompute = best.how;
+    if (!best.how.count && !best.how.drawn) return SYN_OK;
     syn_graph_free(&plan->graph[SYN_MODE_TRAIN]);
     SYN_TRY(syn_plan_build_train(plan));
     plan->recomputable = best.could;

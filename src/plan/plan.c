@@ -1,4 +1,5 @@
 /* Plans: net to graphs, gradient and fuse passes, lists, memory, buffers. All that can fail fails here. */
+#include "plan/join.h"
 #include "plan/machinery.h"
 #include "plan/plan.h"
 #include "plan/search.h"
@@ -88,6 +89,8 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
     const bool train = mode == SYN_MODE_TRAIN;
     SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows, train, plan->frame.accumulate > 1,
                           train ? &plan->left : NULL));
+    SYN_TRY(syn_list_join(l, syn_ctx_profile_of(plan->ctx), plan->dtype, plan->batch, train,
+                          plan->fuse ? plan->recompute.room : 0));
     if (train && !plan->left.decided) SYN_TRY(syn_machinery_ranges(plan));
     SYN_TRY(syn_machinery_append(plan, mode, l));
     return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
@@ -275,9 +278,9 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         SYN_TRY(build_forward(plan, SYN_MODE_EVAL));
         if (syn_net_collects(plan->state->net)) SYN_TRY(build_forward(plan, SYN_MODE_COLLECT));
         SYN_TRY(syn_machinery_layout(plan));
-        SYN_TRY(syn_plan_choose_memory(plan));
-        trace_graph(plan, &plan->graph[SYN_MODE_TRAIN]);
     }
+    SYN_TRY(syn_plan_choose_memory(plan));
+    if (plan->has_graph[SYN_MODE_TRAIN]) trace_graph(plan, &plan->graph[SYN_MODE_TRAIN]);
     SYN_TRY(build_forward(plan, SYN_MODE_INFER));
     syn_kernels_init(&plan->kernels, plan->ctx, plan->dtype);
     for (int mode = 0; mode < SYN_MODES; mode++) {

@@ -44,10 +44,11 @@ typedef struct syn_search_memory {
 } syn_search_memory;
 
 /* The first `count` outputs that the backward pass could make again are, in launches of their own
- * or not. */
+ * or not; and how far launches are joined. */
 typedef struct syn_recompute {
     int count;
     bool joined;
+    int64_t room; /* see syn_list_join */
     bool drawn; /* random masks are, whatever the profile keeps */
 } syn_recompute;
 

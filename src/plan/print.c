@@ -24,7 +24,34 @@ static void print_layers(const syn_plan *plan, syn_text *t) {
                  syn_net_params(net));
 }
 
+static const char *kind_of(const syn_item *item) {
+    return item->provider ? "gemm" : item->call.entry ? item->call.entry : "library";
+}
+
+/* "joined: 3 gemm, colsum". */
+static void joined_text(const syn_item *item, char *what, size_t size) {
+    syn_text t = { 0 };
+    for (int p = 0; p < item->n_parts; p++) {
+        int n = 0, before = 0;
+        for (int q = 0; q < item->n_parts; q++) {
+            const bool same = strcmp(kind_of(&item->part[p]), kind_of(&item->part[q])) == 0;
+            n += same;
+            before += same && q < p;
+        }
+        if (before) continue;
+        syn_text_add(&t, p ? ", " : "");
+        if (n > 1) syn_text_add(&t, "%d ", n);
+        syn_text_add(&t, "%s", kind_of(&item->part[p]));
+    }
+    snprintf(what, size, "joined: %s", syn_text_str(&t));
+    syn_text_free(&t);
+}
+
 void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t size) {
+    if (item->n_parts) {
+        joined_text(item, what, size);
+        return;
+    }
     const syn_prog *prog = item->node >= 0 ? g->node[item->node].prog : NULL;
     const char *entry = item->call.entry ? item->call.entry : "library";
     if (item->provider && strncmp(entry, "gemm_", 5) == 0) entry += 5;
@@ -49,6 +76,12 @@ static void print_item(const syn_list *l, const syn_item *item, int number, syn_
     syn_item_text(item, l->graph, what, sizeof what);
     syn_text_add(t, "%4d %c %-44s %10.1f %10.3f\n", number, syn_item_way(item, l->graph), what,
                  item->call.bytes / 1024, item->call.flops / 1e6);
+    for (int p = 0; p < item->n_parts; p++) {
+        const syn_item *part = &item->part[p];
+        static const char *const way[] = { "rows", "columns", "" };
+        syn_item_text(part, l->graph, what, sizeof what);
+        syn_text_add(t, "     %c %2d %-7s  %-51s\n", syn_item_way(part, l->graph), part->strand + 1, way[part->way], what);
+    }
 }
 
 static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, syn_text *t) {

@@ -41,18 +41,8 @@ static syn_status emit(syn_product *p, bool *taken) {
     if (!*taken) return SYN_OK;
     *taken = syn_gemm_variant_same(&plan.variant, &p->choice.variant);
     p->list = (syn_list){ .graph = &p->graph, .rows = 1 };
-    syn_call library = { 0 };
-    for (int i = 0; i < 3; i++)
-        syn_call_arg(&library, i < 2 ? syn_in(p->value[i]) : syn_out(p->value[i]));
-    for (int i = 0; i < plan.n_calls; i++) SYN_TRY(syn_list_append(&p->list, &plan.call[i]));
-    if (!plan.n_calls) SYN_TRY(syn_list_append(&p->list, &library));
-    for (int i = 0; i < p->list.n_items; i++) {
-        p->list.item[i].scratch = i ? 0 : plan.scratch;
-        if (i) p->list.item[i].place = -2;
-        p->list.item[i].in_library = plan.n_calls == 0;
-        p->list.item[i].gemm = *g;
-    }
-    return SYN_OK;
+    return syn_list_append_gemm(&p->list, g, &plan, -1, syn_in(p->value[0]), syn_in(p->value[1]),
+                                syn_out(p->value[2]));
 }
 
 static syn_status fill(syn_product *p, int v, int64_t n) {

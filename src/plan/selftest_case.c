@@ -82,18 +82,7 @@ static syn_status emit_gemm(bench *b, int provider, const syn_gemm *g, const int
     *taken = syn_gemm_plan_with(b->ctx, provider, g, syn_in(v[0]), syn_in(v[1]), syn_out(v[2]), &plan);
     if (!*taken) return SYN_OK;
     b->l = (syn_list){ .graph = &b->g, .rows = 1, .guard = 512 };
-    syn_call library = { 0 };
-    for (int i = 0; i < 2; i++) syn_call_arg(&library, syn_in(v[i]));
-    syn_call_arg(&library, syn_out(v[2]));
-    for (int i = 0; i < plan.n_calls; i++) SYN_TRY(syn_list_append(&b->l, &plan.call[i]));
-    if (!plan.n_calls) SYN_TRY(syn_list_append(&b->l, &library));
-    for (int i = 0; i < b->l.n_items; i++) {
-        b->l.item[i].scratch = i ? 0 : plan.scratch;
-        if (i) b->l.item[i].place = -2;
-        b->l.item[i].in_library = plan.n_calls == 0;
-        b->l.item[i].gemm = *g;
-    }
-    return SYN_OK;
+    return syn_list_append_gemm(&b->l, g, &plan, -1, syn_in(v[0]), syn_in(v[1]), syn_out(v[2]));
 }
 
 /* Bytes behind C that changed, within its slab. */

@@ -193,7 +193,7 @@ typedef struct collector {
 static syn_status collect(syn_emit *e, syn_call *call, int64_t scratch) {
     (void)scratch;
     syn_feed_launch *f = ((collector *)e)->feed;
-    f->item[f->n] = (syn_item){ .call = *call, .node = -1, .place = -1 };
+    f->item[f->n] = (syn_item){ .call = *call, .node = -1, .area = -1 };
     f->n++;
     return SYN_OK;
 }

@@ -251,6 +251,24 @@ static int dearest_first(const void *a, const void *b) {
     return (p < q) - (p > q);
 }
 
+static syn_status add_product(syn_tune_result **list, int *n, int *cap, const syn_item *item) {
+    const syn_gemm *g = &item->gemm;
+    int at = 0;
+    if (!item->lead) return SYN_OK;
+    for (; at < *n; at++) {
+        const syn_gemm *h = &(*list)[at].gemm;
+        if (h->m == g->m && h->n == g->n && h->k == g->k && h->ta == g->ta && h->tb == g->tb) break;
+    }
+    if (at == *n) {
+        if (!syn_grow(list, cap, *n + 1, sizeof **list)) return syn_no_memory(sizeof **list);
+        (*list)[(*n)++] = (syn_tune_result){ .gemm = *g };
+        (*list)[at].gemm.epilogue = NULL;
+        memset((*list)[at].gemm.half, 0, sizeof g->half); /* measured in float, for both */
+    }
+    (*list)[at].calls++;
+    return SYN_OK;
+}
+
 syn_status syn_tune_products(const syn_plan *plan, syn_tune_result **out, int *n) {
     syn_tune_result *list = NULL;
     int cap = 0;
@@ -262,25 +280,13 @@ syn_status syn_tune_products(const syn_plan *plan, syn_tune_result **out, int *n
             plan->list_mode[i] != (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))
             continue;
         for (int k = 0; k < l->n_items; k++) {
-            const syn_gemm *g = &l->item[k].gemm;
-            if (!l->item[k].provider || l->item[k].place < -1 ||
-                (k && l->item[k - 1].node == l->item[k].node))
-                continue;
-            int at = 0;
-            while (at < *n &&
-                   (list[at].gemm.m != g->m || list[at].gemm.n != g->n || list[at].gemm.k != g->k ||
-                    list[at].gemm.ta != g->ta || list[at].gemm.tb != g->tb))
-                at++;
-            if (at == *n) {
-                if (!syn_grow(&list, &cap, *n + 1, sizeof *list)) {
-                    free(list);
-                    return syn_no_memory(sizeof *list);
-                }
-                list[(*n)++] = (syn_tune_result){ .gemm = *g };
-                list[at].gemm.epilogue = NULL;
-                memset(list[at].gemm.half, 0, sizeof list[at].gemm.half); /* measured in float, for both */
+            const syn_item *item = &l->item[k];
+            syn_status status = item->n_parts ? SYN_OK : add_product(&list, n, &cap, item);
+            for (int p = 0; status == SYN_OK && p < item->n_parts; p++) status = add_product(&list, n, &cap, &item->part[p]);
+            if (status != SYN_OK) {
+                free(list);
+                return status;
             }
-            list[at].calls++;
         }
     }
     if (*n) qsort(list, (size_t)*n, sizeof *list, dearest_first);

@@ -115,7 +115,7 @@ static syn_status make(syn_tables *t, const syn_list *list, syn_item *item) {
     int64_t items = values ? t->outputs : cpu ? syn_ceil_div(list->rows, 8) : list->rows;
     c.local[0] = cpu ? 1 : 64;
     c.global[0] = (size_t)syn_round_up(items, (int64_t)c.local[0]);
-    *item = (syn_item){ .call = c, .node = -1, .place = -1 };
+    *item = (syn_item){ .call = c, .node = -1, .area = -1 };
     /* The tables stand in the place of blocks this kernel does not know. */
     syn_buffer *block[SYN_BLOCKS] = { [SYN_BLOCK_TILES] = t->counts, [SYN_BLOCK_PARTIAL] = t->moments };
     const syn_binding b = { .ctx = p->ctx, .kernels = &p->kernels, .block = block };
