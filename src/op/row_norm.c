@@ -2,7 +2,7 @@
  * statistics of its own. The backward pass makes dx and, block by block, the sums of dgamma and dbeta. */
 #include "op/norm.h"
 
-enum { ITEM = 8192, BLOCKS = 64, LEAST = 8 };
+enum { ITEM = 8192, BLOCKS = 64, LEAST = 16 };
 
 int syn_row_norm(syn_graph *g, int x, int gamma, int beta, int64_t rows, int64_t group, double eps, bool rms) {
     if (x < 0) return -1;
@@ -94,7 +94,7 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     syn_node n = *node;
     const syn_norm_ports p = syn_norm_backward(&n);
     int64_t cols = syn_value_cols(e->graph, p.x), samples = syn_emit_count(e, p.x) / (cols * n.i[2]);
-    /* As many rows of partial sums on every device. */
+    /* As many rows of partial sums on every device, and few, for another launch reads them from all cores. */
     int64_t block = syn_ceil_div(samples, BLOCKS);
     if (block * n.i[2] < LEAST) block = syn_ceil_div(LEAST, n.i[2]);
     int64_t blocks = syn_ceil_div(samples, block);
