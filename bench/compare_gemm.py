@@ -17,7 +17,8 @@ all three ways.
 
 Both sides: float32, random data in memory, the same cores. Warm, and one product after the other, as
 in a training step. PoCL's threads are bound to a core each (POCL_AFFINITY): while they sleep between short
-kernels, Linux tends to put both on one; OpenBLAS's do not sleep. A first run compiles Syncline's kernels, before anything is measured.
+kernels, Linux tends to put both on one; OpenBLAS's do not sleep. A first run compiles
+Syncline's kernels, before anything is measured.
 """
 
 import argparse
@@ -145,7 +146,7 @@ def chosen(a: argparse.Namespace) -> list[Product]:
              if not a.trans or product.trans in a.trans]
     if a.part:
         part, parts = map(int, a.part.split("/"))
-        found = found[part - 1::parts]
+        found = [found[i] for i in range(len(found)) if i // len(WAYS) % parts == part - 1]
     return found
 
 

@@ -219,7 +219,7 @@ static const struct {
                  { 32, 24, 64, false },
                  { 21, 33, 20, true },
                  { 5, 2100, 21, false },
-                 { 11, 66, 37, true } /* stored transposed */ };
+                 { 11, 140, 330, true } /* stored transposed */ };
 
 static int product_graph(bench *b, size_t i) {
     const double slope[SYN_MAX_ATTRS] = { .3 };

@@ -11,7 +11,8 @@ typedef struct shape {
 /* All transpositions, with and without accumulation. */
 static const shape small[] = { { 1, 1, 1 }, { 1, 17, 3 }, { 13, 1, 7 }, { 15, 16, 17 }, { 17, 15, 16 } };
 /* Each transposition once, accumulation in turn. */
-static const shape medium[] = { { 16, 17, 15 }, { 3, 5, 300 }, { 33, 70, 31 }, { 2, 130, 64 }, { 65, 64, 63 } };
+static const shape medium[] = { { 16, 17, 15 }, { 3, 5, 300 }, { 33, 70, 31 }, { 2, 130, 64 }, { 65, 64, 63 },
+                                { 20, 330, 140 } /* B transposed: a transposing store */ };
 static const shape large[] = {
     { 127, 128, 129 }, { 129, 127, 128 }, /* around blocks */
     { 32, 288, 5000 }, { 700, 40, 1500 }, /* the depth is split */
@@ -86,7 +87,7 @@ START_TEST(test_halves) {
         bool half[3];
     } product[] = {
         { { 33, 70, 31 }, 0, { true, true, true } },   { { 13, 37, 100 }, 2, { true, true, true } },
-        { { 17, 150, 96 }, 2, { true, true, true } },  { { 70, 33, 65 }, 1, { true, true, false } },
+        { { 17, 330, 140 }, 2, { true, true, true } },  { { 70, 33, 65 }, 1, { true, true, false } },
         { { 5, 20, 18 }, 1, { true, true, false } },   { { 24, 40, 2100 }, 1, { true, true, false } },
         { { 3, 40, 4500 }, 0, { true, true, true } },  { { 520, 300, 300 }, 0, { true, true, true } },
         { { 16, 40, 48 }, 0, { true, false, true } },

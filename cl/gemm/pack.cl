@@ -3,27 +3,6 @@
 // y[l * DEPTH + k]. One work-item copies CHUNK depths of one panel. LANES and DEPTH are numbers, or
 // the kernel arguments lanes and depth. TYPE: real or cell.
 
-#if TURN && PANEL % SYN_VEC == 0
-// Transposes SYN_VEC vectors: each round rotates the bits of (vector, lane) left by one.
-static void FN(turn)(realv *t) {
-#if SYN_VEC > 1
-#pragma unroll
-    for (int s = 1; s < SYN_VEC; s *= 2) {
-        realv u[SYN_VEC];
-#pragma unroll
-        for (int i = 0; i < SYN_VEC / 2; ++i) {
-            u[2 * i].even = t[i].lo;
-            u[2 * i].odd = t[i + SYN_VEC / 2].lo;
-            u[2 * i + 1].even = t[i].hi;
-            u[2 * i + 1].odd = t[i + SYN_VEC / 2].hi;
-        }
-#pragma unroll
-        for (int i = 0; i < SYN_VEC; ++i) t[i] = u[i];
-    }
-#endif
-}
-#endif
-
 KERNEL(gemm_pack)(__global const TYPE *y, __global TYPE *out, int lanes, int depth) {
     // What lies side by side in memory is copied one after the other.
     const int lane0 = get_global_id(!TURN ? 0 : 1) * PANEL, count = min(PANEL, LANES - lane0);
@@ -41,7 +20,7 @@ KERNEL(gemm_pack)(__global const TYPE *y, __global TYPE *out, int lanes, int dep
                 t[i] = VLOAD(y, (size_t)min(l0 + i, count - 1) * DEPTH + k);
                 if (l0 + i >= count) t[i] = 0;
             }
-            FN(turn)(t);
+            turn_vectors(t);
 #pragma unroll
             for (int i = 0; i < SYN_VEC; ++i) VSTORE(t[i], out, (size_t)(k + i) * PANEL + l0);
         }

@@ -1,8 +1,10 @@
-// C = X Y by register tiles, one work-item each: MR rows times up to NV vectors of lanes.
+// C = X Y by register tiles, MR rows times up to NV vectors of lanes. A work-item takes TURNS of them, one below the
+// other.
 //
 // X is the side whose elements are broadcast: row r, depth k at x[r * X_ROW + k * X_STEP].
 // Y is the side read as whole vectors: depth k, lane l at y[k * Y_STEP + l] or, when PACKED, in
 // panels of NV vectors (gemm/pack.cl), zero behind the last lane.
+// FOLD: Y is stored lane by lane, y[lane * DEPTH + k], and each work-item makes the panel of its tiles for itself.
 // X_PACKED says the same of X, in panels of MR rows: X_STEP is MR.
 // TRANS stores C transposed, c[lane * C_STEP + row], else c[row * C_STEP + lane].
 // SPLIT gives each chunk of SPLIT depths its own C, one behind the other, for gemm/sum.cl.
@@ -14,10 +16,10 @@
 // vector would reach behind Y's last element the load goes element by element. Rows behind the last
 // repeat it.
 
-// NORM, as p of NORM_GATHER, leaves the partial norm of each tile in partial[base + number of the tile] (neither
+// NORM, as p of NORM_GATHER, leaves the partial norm of what each work-item made in partial[base + its number] (neither
 // with TRANS nor SPLIT nor an epilogue).
 // EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors instead of their being stored. With TRANS a
-// vector is a column, so a work-item takes SYN_VEC rows, tile by tile.
+// vector is a column, so that MR * TURNS is SYN_VEC.
 
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -41,12 +43,18 @@
 #endif
 
 #define PANEL (NV * SYN_VEC)
+#define HEIGHT (MR * TURNS) // rows of a work-item
 #if TRANS && EPILOGUE
-#define HEIGHT SYN_VEC // rows of a work-item; c is its columns, one behind the other
-#define OUT __private real
+#define OUT __private real // its columns, one behind the other
 #else
-#define HEIGHT MR
 #define OUT __global C_TYPE
+#endif
+#if FOLD
+#define Y_MEMORY __private const real
+#define YLOAD(y, i) VGET(y, i)
+#else
+#define Y_MEMORY __global const Y_TYPE
+#define YLOAD(y, i) VLOAD(y, i)
 #endif
 
 // Transposed stores take a tile's columns as vectors.
@@ -63,6 +71,32 @@
 #endif
 #else
 #define ROWVEC 0
+#endif
+
+#if FOLD
+// `left` lanes are left from the panel's first on. Lanes behind the last one repeat it.
+static void FN(fold)(__global const Y_TYPE *y, real *panel, int left) {
+    for (int k = 0; k < DEPTH; k += SYN_VEC) {
+        // The last depths once more where they are no whole vector; of less than one the lanes that follow come along.
+        const int at = max(min(k, DEPTH - SYN_VEC), 0);
+        for (int l = 0; l < min(PANEL, left); l += SYN_VEC) {
+            realv t[SYN_VEC];
+#if DEPTH >= SYN_VEC // else one copy of the load of a tail
+#pragma unroll
+#endif
+            for (int i = 0; i < SYN_VEC; ++i) {
+                const int lane = min(l + i, left - 1);
+                const size_t from = (size_t)lane * DEPTH + at;
+                const int rest = DEPTH < SYN_VEC ? (left - lane) * DEPTH : SYN_VEC;
+                t[i] = rest < SYN_VEC ? VLOAD_TAIL(y, from, rest, 0) : VLOAD(y, from);
+            }
+            turn_vectors(t);
+#pragma unroll
+            for (int i = 0; i < SYN_VEC; ++i)
+                if (i < DEPTH) VSET(t[i], panel, (at + i) * PANEL + l);
+        }
+    }
+}
 #endif
 
 // The first `count` elements of a vector whose rest would lie behind the buffer.
@@ -108,7 +142,7 @@ static void FN(take_x)(__global const X_TYPE *const *px, real *xs, int k, int n,
 #endif
 
 // Returns the tile's partial norm. nv is a literal at each call: the loops over it unroll.
-static real FN(tile)(const int nv, __global const X_TYPE *x, __global const Y_TYPE *y,
+static real FN(tile)(const int nv, __global const X_TYPE *x, Y_MEMORY *y,
                      OUT *c, int row0, int lane0, int rows, int lanes, int depth EPILOGUE_PARAMS) {
     __global const X_TYPE *px[MR];
     realv acc[MR][NV];
@@ -126,7 +160,7 @@ static real FN(tile)(const int nv, __global const X_TYPE *x, __global const Y_TY
         for (int v = 0; v < NV; ++v) acc[r][v] = 0;
     }
     int k = 0;
-#if PACKED
+#if PACKED || FOLD
     const int safe = depth;
     const size_t y_step = PANEL;
 #else
@@ -140,7 +174,7 @@ static real FN(tile)(const int nv, __global const X_TYPE *x, __global const Y_TY
         TAKE_X
 #pragma unroll
         for (int v = 0; v < NV; ++v)
-            if (v < nv) yv[v] = VLOAD(y, v * SYN_VEC);
+            if (v < nv) yv[v] = YLOAD(y, v * SYN_VEC);
         y += y_step;
 #pragma unroll
         for (int r = 0; r < MR; ++r) {
@@ -150,7 +184,7 @@ static real FN(tile)(const int nv, __global const X_TYPE *x, __global const Y_TY
                 if (v < nv) acc[r][v] = fma(xv, yv[v], acc[r][v]);
         }
     }
-#if !PACKED
+#if !PACKED && !FOLD
     for (; k < depth; ++k) {
         realv yv[NV];
         TAKE_X
@@ -268,34 +302,44 @@ KERNEL(gemm_tile)(__global const X_TYPE *x, __global const Y_TYPE *y, __global C
     const int row0 = get_global_id(0) * HEIGHT, lane0 = get_global_id(1) * PANEL;
 #endif
     int count = DEPTH;
+#if FOLD
+    real panel[DEPTH * PANEL];
+    FN(fold)(y + (size_t)lane0 * DEPTH, panel, LANES - lane0);
+#else
+    Y_MEMORY *panel = y + (PACKED ? (size_t)lane0 * count : lane0);
+#endif
+    const int end = min(HEIGHT, ROWS - row0);
 #if X_PACKED
     x += (size_t)row0 * count;
-#endif
-#if PACKED
-    y += (size_t)lane0 * count;
+    const size_t x_next = (size_t)MR * count;
 #else
-    y += lane0;
+    const size_t x_next = 0; // rows are counted from the first
 #endif
 #if SPLIT
     const int k0 = get_global_id(2) * SPLIT;
     count = min(SPLIT, count - k0);
     x += (size_t)k0 * X_STEP;
-    y += (size_t)k0 * (PACKED ? PANEL : Y_STEP);
+    panel += (size_t)k0 * (PACKED ? PANEL : Y_STEP);
     c += (size_t)get_global_id(2) * ROWS * LANES;
 #endif
 #if TRANS && EPILOGUE
     real column[PANEL * HEIGHT];
-    for (int r = 0; r < min(HEIGHT, ROWS - row0); r += MR)
-        FN(tile)(NV, x, y, column + r, row0 + r, lane0, rows, lanes, count EPILOGUE_ARGS);
+    for (int r = 0; r < end; r += MR, x += x_next)
+        FN(tile)(NV, x, panel, column + r, row0 + r, lane0, rows, lanes, count EPILOGUE_ARGS);
     for (int l = 0; l < min(PANEL, LANES - lane0); ++l)
         FN(epilogue)(VGET(column, l * HEIGHT), lane0 + l, row0, ROWS - row0, c EPILOGUE_ARGS);
 #else
-    real norm;
+    real norm = 0;
+    for (int r = 0; r < end; r += MR, x += x_next) {
+        real part;
 #if NV_LAST != NV
-    if (lane0 + PANEL > LANES) norm = FN(tile)(NV_LAST, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
-    else
+        if (lane0 + PANEL > LANES)
+            part = FN(tile)(NV_LAST, x, panel, c, row0 + r, lane0, rows, lanes, count EPILOGUE_ARGS);
+        else
 #endif
-        norm = FN(tile)(NV, x, y, c, row0, lane0, rows, lanes, count EPILOGUE_ARGS);
+            part = FN(tile)(NV, x, panel, c, row0 + r, lane0, rows, lanes, count EPILOGUE_ARGS);
+        norm = NORM_JOIN(NORM, norm, part);
+    }
 #if NORM
     STORE(norm, partial, base + (int)(get_global_id(1) * get_global_size(0) + get_global_id(0)));
 #endif
@@ -306,6 +350,8 @@ KERNEL(gemm_tile)(__global const X_TYPE *x, __global const Y_TYPE *y, __global C
 #undef PANEL
 #undef HEIGHT
 #undef OUT
+#undef Y_MEMORY
+#undef YLOAD
 #undef X_AT
 #undef TAKE_X
 #undef XRUN

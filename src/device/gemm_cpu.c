@@ -3,7 +3,8 @@
  *
  * C is X Y, or transposed: X is broadcast (rows), Y is read as whole vectors (lanes).
  *   NN, TN   X = op(A), Y = B in place
- *   NT       the smaller of A and B is packed into panels, so that its lanes lie side by side:
+ *   NT       folded: Y = op(B), each work-item packs the panel it reads, tile below tile, for itself;
+ *            where that is too much to pack again, the smaller of A and B is packed into panels first:
  *            Y = op(B) when n <= m, else C' = B A' with X = B, Y = A' and a transposing store
  *   TT       C' = B A' with Y = A in place
  * Everything here depends on the shape, the vector width and the type alone. */
@@ -20,6 +21,10 @@ enum {
     SPLIT_CHUNKS = 64,       /* ... or as many deeper ones ... */
     SPLIT_BYTES = 32 << 20,  /* ... whose results stay under this, all together */
     SWAP_DEPTH = 64,         /* below, a transposing store costs more than packing B */
+    FOLD_ROWS = 256,         /* work-items pack for themselves up to so many rows, */
+    FOLD_LANES = 320,        /* and so many lanes or, whatever the lanes, this depth, */
+    FOLD_DEPTH = 128,
+    FOLD_BYTES = 192 << 10,  /* in panels of at most so much */
     PACK_TURN = 128,         /* depths one work-item packs, transposing ... */
     PACK_COPY = 128          /* ... and not */
 };
@@ -31,6 +36,7 @@ typedef struct product {
     int x_row, x_step, y_step;
     bool turn_y; /* Y is stored lane by lane: pack it */
     bool packed, x_packed, trans, accumulate;
+    bool fold; /* each work-item packs the panel of a Y stored lane by lane for itself */
     bool x_half, y_half, c_half;
     int mr, nv, chunk; /* chunk 0: the depth is not split */
     int turns;         /* tiles a work-item takes, one below the other */
@@ -45,14 +51,24 @@ static void choose_tile(product *g) {
     g->mr = wide ? 8 : 4;
     if (g->rows < 2 * g->mr) g->mr = (int)syn_ceil_div(g->rows, syn_ceil_div(g->rows, g->mr));
     int most = (wide ? 16 : 12) / g->mr;
-    if (most > 8) most = 8;
+    if (most > (g->fold ? 3 : 8)) most = g->fold ? 3 : 8;
     g->nv = vectors < most ? vectors : most;
+}
+
+/* Tiles below each other share a panel; more of them leave less for other cores. */
+static void choose_turns(product *g) {
+    const int rows = g->lanes <= g->nv * g->vec ? 32 : g->depth < 256 ? 64 : 128;
+    g->turns = (int)syn_ceil_div(rows, g->mr);
 }
 
 /* Reading Y in place costs nothing while a core's cache holds what the row tiles share: all of Y,
  * or a shallow strip of it. A deep strip is cut into chunks, or packed if the rows are many. */
 static void choose(product *g) {
     choose_tile(g);
+    if (g->fold) {
+        choose_turns(g);
+        return;
+    }
     int64_t tiles = syn_ceil_div(g->rows, g->mr) * syn_ceil_div(g->lanes, g->nv * g->vec);
     int64_t result = (int64_t)g->rows * g->lanes * g->size;
     int64_t chunk = syn_ceil_div(g->depth, SPLIT_CHUNKS);
@@ -133,8 +149,8 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
     syn_text_add(&t, "#define X_PACKED %d\n#define X_TYPE %s\n#define Y_TYPE %s\n#define C_TYPE %s\n", g->x_packed,
                  type_of(g->x_half), type_of(g->y_half), type_of(g->c_half && !g->chunk));
     syn_text_add(&t, "#define X_HALF %d\n#define C_HALF %d\n", g->x_half, g->c_half && !g->chunk);
-    syn_text_add(&t, "#define PACKED %d\n#define TRANS %d\n#define SPLIT %d\n", g->packed,
-                 g->trans, g->chunk);
+    syn_text_add(&t, "#define PACKED %d\n#define FOLD %d\n#define TURNS %d\n#define TRANS %d\n#define SPLIT %d\n",
+                 g->packed, g->fold, g->turns, g->trans, g->chunk);
     syn_text_add(&t, "#define ACCUMULATE %d\n#define LANES_FIRST %d\n",
                  g->accumulate && !g->chunk, lanes_first);
     if (g->rows_vary) syn_text_add(&t, "#define ROWS rows\n");
@@ -192,15 +208,21 @@ static bool add_norm(const syn_gemm *s, syn_call *c) {
     return true;
 }
 
+static bool folds(const syn_gemm *s, int wide, int size) {
+    return s->tb && !s->ta && s->m <= FOLD_ROWS && (s->n <= FOLD_LANES || s->k <= FOLD_DEPTH) &&
+           (int64_t)s->k * wide * size <= FOLD_BYTES;
+}
+
 static void set_product(const syn_gemm *s, const syn_profile *p, product *g) {
-    bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH));
-    if (s->variant && s->tb && !s->ta) swap = s->variant->swap;
     *g = (product){
         .rows = s->m, .lanes = s->n, .depth = s->k, .accumulate = s->accumulate, .turns = 1
     };
     g->size = s->dtype == SYN_DOUBLE ? 8 : 4;
     g->vec = s->dtype == SYN_DOUBLE ? p->vec_double : p->vec_float;
     if (g->vec < 1) g->vec = 1;
+    g->fold = folds(s, 3 * g->vec, g->size);
+    bool swap = s->tb && (s->ta || (s->n > s->m && s->k >= SWAP_DEPTH && !g->fold));
+    if (s->variant && s->tb && !s->ta) swap = s->variant->swap;
     g->x_half = s->half[swap];
     g->y_half = s->half[!swap];
     g->c_half = s->half[2];
@@ -234,7 +256,10 @@ static void vary(product *g, const syn_gemm_variant *v) {
         return;
     g->mr = v->rows;
     g->nv = v->vectors;
-    g->packed = g->turn_y || v->packed;
+    g->turns = 1;
+    g->fold = g->turn_y && !v->packed && !v->chunk && (int64_t)g->depth * v->vectors * g->vec * g->size <= FOLD_BYTES;
+    if (g->fold) choose_turns(g);
+    g->packed = v->packed || (g->turn_y && !g->fold);
     g->x_packed = g->packed && !g->turn_y && g->x_step > 1;
     g->chunk = v->chunk;
 }
@@ -242,19 +267,21 @@ static void vary(product *g, const syn_gemm_variant *v) {
 /* A transposing store has whole vectors of C's rows for an epilogue where a work-item takes as many
  * rows as a vector is long, tile by tile. */
 static bool turn_for_epilogue(product *g) {
-    if (g->chunk || !g->packed || g->mr < 2 || g->vec % g->mr || (g->mr & (g->mr - 1)))
+    if (g->chunk || !(g->packed || g->fold) || g->mr < 2 || g->vec % g->mr || (g->mr & (g->mr - 1)))
         return false;
     g->turns = g->vec / g->mr;
     return true;
 }
 
 static const char *name_of(const product *g) {
-    static const char *names[3][2] = {
+    static const char *names[5][2] = {
         { "tile", "tile, split" },
         { "tile, packed", "tile, packed, split" },
         { "tile, packed, transposed", "tile, packed, transposed, split" },
+        { "tile, folded", NULL },
+        { "tile, folded, transposed", NULL },
     };
-    int kind = !g->packed ? 0 : g->trans ? 2 : 1;
+    int kind = g->fold ? 3 + g->trans : !g->packed ? 0 : g->trans ? 2 : 1;
     return names[kind][g->chunk != 0];
 }
 

@@ -9,7 +9,8 @@
 /* How a kernel computes a product, where a provider leaves the choice to measurement. */
 typedef struct syn_gemm_variant {
     int rows, vectors; /* of a tile: rows x whole vectors (cpu); rows x rows elements a work-item (gpu) */
-    bool packed;       /* the side read as vectors is packed first (cpu; where it is transposed it always is) */
+    bool packed;       /* the side read as vectors is packed first (cpu; else, where it is transposed, each
+                          work-item packs what it reads for itself) */
     bool swap;         /* computes C' = B' A' (cpu, B transposed) */
     int chunk;         /* depth of a part, 0: not split */
 } syn_gemm_variant;

@@ -75,7 +75,7 @@ syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance)
 /* Order matters: later files use earlier ones. */
 static const char *const base[] = { "base/real.cl",   "base/math.cl", "base/control.cl",
                                     "base/philox.cl", "base/mask.cl",
-                                    "base/row.cl", "base/tally.cl", "base/update.cl" };
+                                    "base/row.cl", "base/turn.cl", "base/tally.cl", "base/update.cl" };
 
 static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
     const syn_profile *p = syn_ctx_profile_of(k->ctx);
