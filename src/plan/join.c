@@ -9,7 +9,6 @@
 enum {
     MOST_FLOPS = 128 << 20,   /* an item that computes so long gains nothing, and would keep its inputs from dying */
     CACHE_BYTES = 512 << 10,  /* what every block of samples reads again must stay in a core's own cache */
-    ITEMS = 16,               /* a compute unit: fine enough to share out, coarse enough to walk along tiles */
     PARAMETER_BYTES = 1000,   /* of a kernel; OpenCL's least allowed maximum is 1024 */
     BOTH = SYN_OF(SYN_BY_ROWS) | SYN_OF(SYN_BY_COLUMNS)
 };
@@ -290,7 +289,7 @@ static syn_status join_group(joiner *j, const int (*order)[4], int n, syn_item *
     }
     if (status == SYN_OK) {
         out->node = out->part[0].node;
-        status = syn_join_call(out, block, ITEMS * j->units);
+        status = syn_join_call(out, block, j->units);
     }
     free(block);
     if (status != SYN_OK) free(out->part);

@@ -15,8 +15,8 @@
  * the same way. SYNCLINE_JOIN=0 leaves all launches apart. */
 syn_status syn_list_join(syn_list *l, const syn_profile *p, syn_dtype dtype, int rows, bool train, int64_t room);
 
-/* The call that runs the parts of an item (join_text.c), by at most so many work-items: strand by strand, of chains
- * block[strand] rows or columns at a time. */
-syn_status syn_join_call(syn_item *item, const int *block, int items);
+/* The call that runs the parts of an item (join_text.c): strand by strand, of chains block[strand] rows or columns at a
+ * time, of single calls (0) whatever there is. */
+syn_status syn_join_call(syn_item *item, const int *block, int units);
 
 #endif
