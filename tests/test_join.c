@@ -123,7 +123,7 @@ static void compare(const char *name, build_fn build, syn_plan_opts o, int most)
 }
 
 START_TEST(test_same_bytes) {
-    compare("deep", deep, (syn_plan_opts){ .memory = SYN_MEMORY_FASTEST }, test_small() ? 0 : 9);
+    compare("deep", deep, (syn_plan_opts){ .memory = SYN_MEMORY_FASTEST }, test_small() ? 0 : 12);
     compare("normalised, clipped", normalised,
             (syn_plan_opts){ .clip = { .global_norm = .5 }, .memory = SYN_MEMORY_FASTEST }, 0);
     if (test_small()) return;
