@@ -9,6 +9,8 @@ typedef struct fuser {
     syn_graph *g;
     const syn_op *map;
     int *group;      /* of every node: the smallest member */
+    int *last;       /* of every group: the largest member */
+    int low, high;   /* nodes that paths may touch, see bound */
     char *seen;
 } fuser;
 
@@ -21,7 +23,7 @@ static int find(fuser *f, int n) {
  * running both as one would then need that other group to run in between. */
 static bool reaches(fuser *f, int at, int to, bool direct) {
     syn_graph *g = f->g;
-    for (int i = 0; i < g->n_nodes; i++) {
+    for (int i = f->low; i <= f->high; i++) {
         int gi = find(f, i);
         if (gi == at || f->seen[gi]) continue;
         bool reads = false;
@@ -54,16 +56,30 @@ static bool same_extent(const syn_graph *g, int a, int b) {
            syn_value_count(g, a) == syn_value_count(g, b) && syn_value_cols(g, a) == syn_value_cols(g, b);
 }
 
+/* Nodes stand in order, so paths between a and b run among the nodes between them, and through all of the groups that
+ * have a node there. */
+static void bound(fuser *f, int a, int b) {
+    f->low = a < b ? a : b;
+    f->high = f->last[a] > f->last[b] ? f->last[a] : f->last[b];
+    for (int i = f->g->n_nodes - 1; i >= f->low; i--)
+        if (find(f, i) < f->low) f->low = find(f, i);
+    for (int i = f->low; i <= f->high; i++)
+        if (f->last[find(f, i)] > f->high) f->high = f->last[find(f, i)];
+}
+
 /* Nodes p and i become one group where nothing else must run between them. */
 static void merge(fuser *f, int p, int i, bool edge) {
     int a = find(f, p), b = find(f, i);
     /* Ports are counted before shared ones collapse, so this bound is on the safe side. */
     if (a == b || group_ports(f, a, b) > 2 * SYN_MAX_IN - 2) return;
+    bound(f, a, b);
     memset(f->seen, 0, (size_t)f->g->n_nodes);
     bool cycle = reaches(f, a, b, true);
     memset(f->seen, 0, (size_t)f->g->n_nodes);
     cycle = cycle || reaches(f, b, a, !edge);
-    if (!cycle) f->group[a < b ? b : a] = a < b ? a : b;
+    if (cycle) return;
+    f->last[a < b ? a : b] = f->last[a] > f->last[b] ? f->last[a] : f->last[b];
+    f->group[a < b ? b : a] = a < b ? a : b;
 }
 
 static void merge_groups(fuser *f) {
@@ -200,15 +216,17 @@ static bool sort_nodes(syn_graph *g, syn_node *node, int n) {
 
 syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
     fuser f = { .g = g, .map = map, .group = malloc(((size_t)g->n_nodes + 1) * sizeof(int)),
+                .last = malloc(((size_t)g->n_nodes + 1) * sizeof(int)),
                 .seen = malloc((size_t)g->n_nodes + 1) };
     syn_node *fused = malloc(((size_t)g->n_nodes + 1) * sizeof *fused);
-    if (!f.group || !f.seen || !fused) {
+    if (!f.group || !f.last || !f.seen || !fused) {
         free(f.group);
+        free(f.last);
         free(f.seen);
         free(fused);
         return syn_no_memory((size_t)g->n_nodes * sizeof *fused);
     }
-    for (int i = 0; i < g->n_nodes; i++) f.group[i] = i;
+    for (int i = 0; i < g->n_nodes; i++) f.group[i] = f.last[i] = i;
     merge_groups(&f);
     int *count = calloc((size_t)g->n_nodes + 1, sizeof *count);
     syn_status status = count ? SYN_OK : syn_no_memory((size_t)g->n_nodes);
@@ -244,6 +262,7 @@ syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
     }
     free(count);
     free(f.group);
+    free(f.last);
     free(f.seen);
     free(fused);
     return status;

@@ -54,14 +54,14 @@ static void add_function(syn_text *t, const char *text) {
     for (const char *next; (next = strstr(text, kernel)); text = next) {
         const char *end = strstr(next, ")(");
         if (!end) break;
+        syn_text_put(t, text, (size_t)(next - text));
         syn_text_add(t,
-                     "%.*sJOINED(%.*s)(const int id0, const int id1, const int id2, const int "
-                     "size0, const int size1, ",
-                     (int)(next - text), text, (int)(end - next - (int)sizeof kernel + 1),
-                     next + sizeof kernel - 1);
+                     "JOINED(%.*s)(const int id0, const int id1, const int id2, const int size0, "
+                     "const int size1, ",
+                     (int)(end - next - (int)sizeof kernel + 1), next + sizeof kernel - 1);
         next = end + 2;
     }
-    syn_text_add(t, "%s", text);
+    syn_text_put(t, text, strlen(text));
 }
 
 /* The distinct templates, in the order of their first use. */

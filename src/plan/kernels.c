@@ -35,7 +35,10 @@ syn_status syn_call_text(const syn_call *call, syn_text *t) {
     char *file = NULL;
     *t = (syn_text){ 0 };
     if (!call->text) SYN_TRY(syn_cl_text(call->source, &file));
-    syn_text_add(t, "%s%s\n", call->defs ? call->defs : "", call->text ? call->text : file);
+    const char *text = call->text ? call->text : file;
+    if (call->defs) syn_text_put(t, call->defs, strlen(call->defs));
+    syn_text_put(t, text, strlen(text));
+    syn_text_add(t, "\n");
     add_undefs(t, call->defs);
     free(file);
     if (syn_text_status(t) == SYN_OK) return SYN_OK;
