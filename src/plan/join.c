@@ -109,7 +109,7 @@ static int64_t bytes_of(const joiner *j, int value) {
     return syn_value_count(g, value) * syn_value_size(g, value, j->dtype) * (g->value[value].batched ? j->rows : 1);
 }
 
-/* What the item writes and a chain would keep from dying. */
+/* What the item writes and a chain would keep from dying; or could not be written over what others beside it read. */
 static int64_t leaves(const joiner *j, const syn_item *item) {
     const syn_graph *g = j->l->graph;
     int64_t sum = 0;
@@ -225,7 +225,7 @@ static void assign(joiner *j, int i) {
     if (since > last) last = since;
     while (j->n_groups <= since) j->n_groups++; /* launches for what waits alone */
     if (chains && has_room(j, last, item) && goes_on(j, &j->strand[in], item, ways)) put(j, i, in);
-    else if (last + 1 < j->n_groups && has_room(j, last + 1, item)) put_new(j, i, last + 1);
+    else if (last + 1 < j->n_groups && leaves(j, item) <= j->room && has_room(j, last + 1, item)) put_new(j, i, last + 1);
     else put_new(j, i, j->n_groups);
 }
 

@@ -10,8 +10,8 @@
 
 #define SYN_JOIN_ALL INT64_MAX
 
-/* Joins the items of an emitted list, in front of machinery. room: bytes of what a chain may leave behind at most
- * that would not be kept anyway; 0: nothing is joined. rows: of the plan's batch, so that smaller batches are joined
+/* Joins the items of an emitted list, in front of machinery. room: bytes of what a chain, or a call beside others, may leave behind
+ * at most that would not be kept anyway; 0: nothing is joined. rows: of the plan's batch, so that smaller batches are joined
  * the same way. SYNCLINE_JOIN=0 leaves all launches apart. */
 syn_status syn_list_join(syn_list *l, const syn_profile *p, syn_dtype dtype, int rows, bool train, int64_t room);
 
