@@ -124,7 +124,7 @@ def arguments() -> argparse.Namespace:
         help="only these of: NN, NT (B is stored transposed), TN (A is), TT")
     add("--part", metavar="I/N", help="only the I-th of N equal parts, to split a long run")
     add("--add", nargs="+", metavar="FILE", default=[], help="measure nothing: the table of these --json outputs")
-    add("--library", help="OpenBLAS, or another library with cblas_sgemm (default: the system's libopenblas)")
+    add("--library", dest="blas", help="OpenBLAS, or another library with cblas_sgemm (default: the system's libopenblas)")
     if parser.parse_args().add:
         return parser.parse_args()
     a = begin(parser)
@@ -133,8 +133,8 @@ def arguments() -> argparse.Namespace:
     for shape in a.shapes or []:
         if not re.fullmatch(r"[1-9]\d*x[1-9]\d*x[1-9]\d*", shape):
             parser.error(f"--shapes: '{shape}' is not as 128x300x784")
-    a.library = a.library or ctypes.util.find_library("openblas")
-    if not a.library:
+    a.blas = a.blas or ctypes.util.find_library("openblas")
+    if not a.blas:
         raise SystemExit("no OpenBLAS found: install it (Debian: libopenblas0-pthread), or name it with --library")
     return a
 
@@ -159,7 +159,7 @@ def measured(a: argparse.Namespace) -> list[dict[str, Any]]:
         warm.ask_line(f"{product.shape} {product.trans}")
     warm.close()
     ours = Worker([*command, str(a.seconds)], environment)
-    theirs = Worker([*command, str(a.seconds), "--library", a.library],
+    theirs = Worker([*command, str(a.seconds), "--library", a.blas],
                     {**os.environ, "OPENBLAS_NUM_THREADS": str(a.threads)})
     if not a.json:
         print(HEAD, flush=True)

@@ -65,7 +65,7 @@ typedef struct syn_arg {
     unsigned whole; /* bit w: a work-item reads all of it where the call is divided in way w */
 } syn_arg;
 
-#define SYN_MAX_ARGS 160
+#define SYN_MAX_ARGS 256 /* OpenCL's least maximum of 1024 bytes, in ints */
 #define SYN_OF(way) (1u << (way))
 
 typedef struct syn_call {

@@ -9,6 +9,7 @@
 enum {
     MOST_FLOPS = 128 << 20,   /* an item that computes so long gains nothing, and would keep its inputs from dying */
     CACHE_BYTES = 512 << 10,  /* what every block of samples reads again must stay in a core's own cache */
+    STRAND_BYTES = 8,         /* where its work-items begin and end, or how many blocks it has */
     PARAMETER_BYTES = 1000,   /* of a kernel; OpenCL's least allowed maximum is 1024 */
     BOTH = SYN_OF(SYN_BY_ROWS) | SYN_OF(SYN_BY_COLUMNS)
 };
@@ -97,11 +98,11 @@ static int new_bytes(const joiner *j, int group, const syn_item *item) {
         }
         bytes += there ? 0 : a->kind == SYN_ARG_INT ? 4 : 8;
     }
-    bool grid = false; /* three numbers, and one of blocks */
+    bool grid = false; /* three numbers */
     for (int i = 0; i < j->n && !grid; i++)
         grid = j->strand_of[i] >= 0 && j->strand[j->strand_of[i]].group == group &&
                memcmp(j->l->item[i].call.global, item->call.global, sizeof item->call.global) == 0;
-    return bytes + (grid ? 4 : 16);
+    return bytes + (grid ? 0 : 12);
 }
 
 static int64_t bytes_of(const joiner *j, int value) {
@@ -174,7 +175,7 @@ static bool goes_on(const joiner *j, strand *s, const syn_item *item, unsigned w
 }
 
 static bool has_room(const joiner *j, int group, const syn_item *item) {
-    return !j->closed[group] && joins(item) && j->bytes[group] + new_bytes(j, group, item) <= PARAMETER_BYTES;
+    return !j->closed[group] && joins(item) && j->bytes[group] + new_bytes(j, group, item) + STRAND_BYTES <= PARAMETER_BYTES;
 }
 
 static void put(joiner *j, int item, int s) {
@@ -188,6 +189,7 @@ static void put_new(joiner *j, int item, int group) {
     strand *s = &j->strand[j->n_strands];
     const syn_item *it = &j->l->item[item];
     if (group == j->n_groups) j->closed[j->n_groups++] = !joins(it);
+    j->bytes[group] += STRAND_BYTES;
     *s = (strand){ .group = group, .left = leaves(j, it) };
     s->ways = ways_of(j, it, s->each);
     put(j, item, j->n_strands++);
@@ -224,9 +226,13 @@ static void assign(joiner *j, int i) {
     const bool chains = in >= 0 && one && last > since;
     if (since > last) last = since;
     while (j->n_groups <= since) j->n_groups++; /* launches for what waits alone */
-    if (chains && has_room(j, last, item) && goes_on(j, &j->strand[in], item, ways)) put(j, i, in);
-    else if (last + 1 < j->n_groups && leaves(j, item) <= j->room && has_room(j, last + 1, item)) put_new(j, i, last + 1);
-    else put_new(j, i, j->n_groups);
+    if (chains && has_room(j, last, item) && goes_on(j, &j->strand[in], item, ways)) {
+        put(j, i, in);
+        return;
+    }
+    int group = leaves(j, item) <= j->room ? last + 1 : j->n_groups;
+    while (group < j->n_groups && !has_room(j, group, item)) group++;
+    put_new(j, i, group);
 }
 
 /* What waited goes in front of its first reader: into its chain where that is by columns, else into the launch before. */

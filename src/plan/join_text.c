@@ -146,11 +146,11 @@ static void add_single(writer *w, int p, int run) {
     const int g0 = number(w, size_of(c, 0)), g1 = number(w, size_of(c, 1)),
               g2 = number(w, size_of(c, 2));
     const double share = w->single > 0 ? w->items / w->single : 0;
-    const int from = (int)(w->before * share);
+    int from = (int)(w->before * share), to;
+    if (from > w->items - 1) from = w->items - 1; /* what costs nothing needs a work-item, too */
     w->before += run * cost_of(c);
-    const int to = (int)(w->before * share);
-    const int f = number(w, from < w->items ? from : w->items - 1),
-              l = number(w, to > from ? to : from + 1);
+    to = (int)(w->before * share);
+    const int f = number(w, from), l = number(w, to > from ? to : from + 1);
     syn_text_add(&w->t,
                  "{\nconst int each = a%d * a%d * a%d, to = SLICE(t + 1, a%d, a%d, %d * each);\n",
                  g0, g1, g2, f, l, run);
