@@ -1,5 +1,5 @@
-/* Fusion on against off, on the device: weights after training nets with branches, and every value of random
- * graphs. test_graph.c looks at the pass itself. */
+/* Fusion on against off, on the device: weights after training nets with branches, and every value
+ * of random graphs. test_graph.c looks at the pass itself. */
 #include "bench.h"
 
 #include "base/rng.h"
@@ -42,10 +42,13 @@ static syn_tensor chains(syn_net *net) {
 static const struct {
     const char *name;
     syn_tensor (*build)(syn_net *net);
-} nets[] = { { "branches", branches }, { "around a product", around_a_product }, { "chains", chains } };
+} nets[] = { { "branches", branches },
+             { "around a product", around_a_product },
+             { "chains", chains } };
 
 /* All weights after some steps, the last of them with fewer rows; malloc'd. */
-static double *train(syn_tensor (*build)(syn_net *), const syn_plan_opts *opts, int64_t *n, int *launches) {
+static double *train(syn_tensor (*build)(syn_net *), const syn_plan_opts *opts, int64_t *n,
+                     int *launches) {
     enum { ROWS = 6, STEPS = 4 };
     syn_net *net;
     syn_state *state;
@@ -89,7 +92,8 @@ START_TEST(test_nets) {
         int64_t n;
         int fused, alone;
         double *a = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE }, &n, &fused);
-        double *b = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE, .no_fuse = true }, &n, &alone);
+        double *b = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE, .no_fuse = true },
+                          &n, &alone);
         CLOSE(a, b, n, 1e-13, "%s: fused against not", nets[i].name);
         printf("fuse: %s: %d launches instead of %d, %s\n", nets[i].name, fused, alone,
                memcmp(a, b, (size_t)n * sizeof *a) ? "equal to rounding" : "equal bytes");
@@ -132,7 +136,9 @@ static int random_value(syn_graph *g, syn_rng *r) {
         return syn_gemm_node(g, y, 4, false, false);
     case 4:
     case 5: return syn_map_add(g, x, pick(g, r));
-    default: return syn_map_apply(g, syn_fn_find(unary[syn_rng_below(r, SYN_COUNT(unary))]), &x, 1, attr, 0);
+    default:
+        return syn_map_apply(g, syn_fn_find(unary[syn_rng_below(r, SYN_COUNT(unary))]), &x, 1, attr,
+                             0);
     }
 }
 
@@ -210,8 +216,9 @@ END_TEST
 
 /* ---- epilogues ---- */
 
-/* Products whose result goes through maps: a bias, a function, random bits, an operand of its own size, and the sum
- * kept for the backward pass. Whole tiles, edges, B transposed, a depth that is split. */
+/* Products whose result goes through maps: a bias, a function, random bits, an operand of its own
+ * size, and the sum kept for the backward pass. Whole tiles, edges, B transposed, a depth that is
+ * split. */
 static const struct {
     int rows, depth, cols;
     bool tb;
@@ -235,9 +242,9 @@ static int product_graph(bench *b, size_t i) {
     return bench_keep(b, syn_map_add(&b->g, y, other));
 }
 
-static void run_product(bench *b) {
+static void run_inputs(bench *b, int n) {
     bench_bind(b);
-    for (int v = 0; v < 4; v++) {
+    for (int v = 0; v < n; v++) {
         double *x = new_random(bench_count(b, v), (uint32_t)v, -1, 1);
         bench_write(b, v, x);
         free(x);
@@ -270,7 +277,7 @@ START_TEST(test_epilogues) {
         bench_emit(&b[i], products[i / 2].rows);
     }
     ok(syn_kernels_build(&k));
-    for (int i = 0; i < 2 * n; i++) run_product(&b[i]);
+    for (int i = 0; i < 2 * n; i++) run_inputs(&b[i], 4);
     for (int i = 0; i < n; i++) {
         bool cpu = syn_ctx_profile_of(test_ctx())->cpu; /* other kernels have no epilogue */
         ck_assert_int_eq(b[2 * i + 1].l.n_items, b[2 * i].l.n_items - (cpu ? 1 : 0));
@@ -282,12 +289,82 @@ START_TEST(test_epilogues) {
 }
 END_TEST
 
-/* What must stay apart: a product that two read, that is kept, or whose map waits for something later. */
+/* Normalisations that go through maps, to the bit: whole vectors and tails, many short groups,
+ * groups over rows, groups that begin within a vector, few and many rows of a batch. */
+static const struct {
+    int rows, places, cols, group; /* group 0: of the batch */
+    bool columns, rms, whole;      /* whole: groups begin with vectors on CPUs */
+} norms[] = { { 19, 1, 37, 37, false, false, true }, { 9, 1, 64, 64, false, true, true },
+              { 21, 1, 128, 8, false, false, true }, { 5, 3, 48, 24, false, false, true },
+              { 7, 1, 36, 18, false, false, false }, { 6, 4, 20, 4, true, false, true },
+              { 11, 1, 45, 0, true, false, true },   { 300, 1, 21, 0, true, false, true } };
+
+static int norm_graph(bench *b, size_t i, int *stat) {
+    const double slope[SYN_MAX_ATTRS] = { .3 };
+    const int cols = norms[i].cols, group = norms[i].group;
+    const syn_shape shape =
+        norms[i].places > 1 ? SYN_SHAPE(norms[i].places, cols) : SYN_SHAPE(cols);
+    syn_graph *g = &b->g;
+    int x = bench_value(b, shape, true), gamma = bench_value(b, SYN_SHAPE(cols), false);
+    int beta = bench_value(b, SYN_SHAPE(cols), false), other = bench_value(b, shape, true), y;
+    if (!group)
+        y = syn_batch_norm_node(g, x, gamma, beta, &(syn_moving){ 0 }, 1e-3);
+    else if (norms[i].columns)
+        y = syn_column_norm(g, x, gamma, beta, group, 1e-3);
+    else
+        y = syn_row_norm(g, x, gamma, beta, norms[i].places, group, 1e-3, norms[i].rms);
+    *stat = bench_keep(b, g->node[g->n_nodes - 1].out[1]);
+    y = syn_map_apply(g, syn_fn_find("elu"), &y, 1, slope, 0);
+    y = syn_map_apply(g, syn_fn_find("mask"), &y, 1, slope, 2);
+    return bench_keep(b, syn_map_add(g, y, other));
+}
+
+static void same_values(bench *a, bench *b, int v, size_t i) {
+    const int64_t n = bench_count(a, v);
+    double *x = malloc((size_t)n * sizeof *x), *y = malloc((size_t)n * sizeof *y);
+    ck_assert(x && y);
+    bench_read(a, v, x);
+    bench_read(b, v, y);
+    ck_assert_msg(memcmp(x, y, (size_t)n * sizeof *x) == 0,
+                  "norm %zu: v%d differs with a map in its pass", i, v);
+    free(x);
+    free(y);
+}
+
+START_TEST(test_norm_epilogues) {
+    enum { N = (int)SYN_COUNT(norms) };
+    bench b[2 * N];
+    int out[2 * N], stat[2 * N], n = test_small() ? 1 : N;
+    const bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
+    syn_kernels k;
+    syn_kernels_init(&k, test_ctx(), SYN_DOUBLE);
+    for (int i = 0; i < 2 * n; i++) {
+        bench_open(&b[i], &k);
+        out[i] = norm_graph(&b[i], (size_t)i / 2, &stat[i]);
+        ok(syn_graph_fuse(&b[i].g, &syn_op_map));
+        if (i % 2) syn_graph_epilogues(&b[i].g, &syn_op_map);
+        bench_emit(&b[i], norms[i / 2].rows);
+    }
+    ok(syn_kernels_build(&k));
+    for (int i = 0; i < 2 * n; i++) run_inputs(&b[i], 4);
+    for (int i = 0; i < n; i++) {
+        ck_assert_int_eq(b[2 * i + 1].l.n_items, b[2 * i].l.n_items - (norms[i].whole || !cpu));
+        same_values(&b[2 * i + 1], &b[2 * i], out[2 * i], (size_t)i);
+        same_values(&b[2 * i + 1], &b[2 * i], stat[2 * i], (size_t)i);
+    }
+    for (int i = 0; i < 2 * n; i++) bench_close(&b[i]);
+    syn_kernels_free(&k);
+}
+END_TEST
+
+/* What must stay apart: a product that two read, that is kept, or whose map waits for something
+ * later. */
 START_TEST(test_epilogue_pass) {
     for (int i = 0; i < 4; i++) {
         syn_graph g;
         syn_graph_init(&g);
-        int x = syn_graph_value(&g, SYN_SHAPE(6), true), w = syn_graph_value(&g, SYN_SHAPE(6, 6), false);
+        int x = syn_graph_value(&g, SYN_SHAPE(6), true),
+            w = syn_graph_value(&g, SYN_SHAPE(6, 6), false);
         int a = syn_gemm_node(&g, x, w, false, false), c = syn_gemm_node(&g, x, w, false, true);
         int y = syn_map_apply(&g, syn_fn_find("tanh"), &a, 1, NULL, 0);
         if (i == 1) g.value[a].keep = true;
@@ -305,6 +382,7 @@ START_TEST(test_epilogue_pass) {
 END_TEST
 
 int main(void) {
-    const TTest *const test[] = { test_nets, test_random_graphs, test_epilogues, test_epilogue_pass };
+    const TTest *const test[] = { test_nets, test_random_graphs, test_epilogues,
+                                  test_norm_epilogues, test_epilogue_pass };
     return run_suite("fuse", test, SYN_COUNT(test));
 }

@@ -107,6 +107,13 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
 #endif
 
 #if STAGE == 2 && FORWARD
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes y, vectors on CPUs, instead of its being stored.
+#ifdef EPILOGUE_PARAMS
+#define PUT(v, row, c) FN(epilogue)(v, row, c, COLS - (c), y EPILOGUE_ARGS)
+#else
+#define EPILOGUE_PARAMS
+#define PUT(v, row, c) FN(store)(v, y + (row) * COLS, c)
+#endif
 KERNEL(batch_norm_apply)(__global const cell *x,
 #if GAMMA
                          __global const cell *gamma,
@@ -115,7 +122,7 @@ KERNEL(batch_norm_apply)(__global const cell *x,
                          __global const cell *beta,
 #endif
                          __global const real *mean, __global const real *rstd, __global cell *y,
-                         const int rows) {
+                         const int rows EPILOGUE_PARAMS) {
 #if SYN_CPU
     const int last = min(FIRST_ROW + BLOCK, rows);
     for (int r = FIRST_ROW; r < last; r += 4)
@@ -132,13 +139,12 @@ KERNEL(batch_norm_apply)(__global const cell *x,
                 __global const cell *p = x + r * COLS;
                 const realv a = LOADV(p, c), b = LOADV(p + COLS, c), d = LOADV(p + 2 * COLS, c);
                 const realv e = LOADV(p + 3 * COLS, c);
-                FN(store)((a - m) * scale + shift, y + r * COLS, c);
-                FN(store)((b - m) * scale + shift, y + (r + 1) * COLS, c);
-                FN(store)((d - m) * scale + shift, y + (r + 2) * COLS, c);
-                FN(store)((e - m) * scale + shift, y + (r + 3) * COLS, c);
+                PUT((a - m) * scale + shift, r, c);
+                PUT((b - m) * scale + shift, r + 1, c);
+                PUT((d - m) * scale + shift, r + 2, c);
+                PUT((e - m) * scale + shift, r + 3, c);
             } else {
-                for (int k = r; k < last; k++)
-                    FN(store)((LOADV(x + k * COLS, c) - m) * scale + shift, y + k * COLS, c);
+                for (int k = r; k < last; k++) PUT((LOADV(x + k * COLS, c) - m) * scale + shift, k, c);
             }
         }
 #else
@@ -152,7 +158,7 @@ KERNEL(batch_norm_apply)(__global const cell *x,
 #if BETA
     v += LOAD(beta, c);
 #endif
-    STORE(v, y, at);
+    PUT(v, at / COLS, c);
 #endif
 }
 #endif
@@ -280,6 +286,9 @@ KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
 #undef FULL
 #undef LOADV
 #undef FOR_COLUMNS
+#undef PUT
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS
 #if SYN_CPU
 #undef FIRST_ROW
 #endif

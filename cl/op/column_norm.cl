@@ -64,12 +64,20 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #endif
 
 #if FORWARD
-// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors of y instead of their being stored.
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes y, vectors on CPUs, instead of its being stored.
 #ifdef EPILOGUE_PARAMS
+#if SYN_CPU
 #define PUT(v, row, c) FN(epilogue)(v, row, first + (c), w - (c), y EPILOGUE_ARGS)
 #else
+#define PUT(v, row, c) FN(epilogue)(v, row, c, 1, y EPILOGUE_ARGS)
+#endif
+#else
 #define EPILOGUE_PARAMS
+#if SYN_CPU
 #define PUT(v, row, c) FN(store)(v, y + (row) * COLS + first, c, w)
+#else
+#define PUT(v, row, c) STORE(v, y, (row) * COLS + (c))
+#endif
 #endif
 #if SYN_CPU
 // Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
@@ -219,7 +227,8 @@ KERNEL(column_norm)(__global const cell *x,
 #else
     const real shift = 0;
 #endif
-    for (int r = ly; r < rows; r += LANES) STORE((LOAD(x, at + r * COLS) - m) * scale + shift, y, at + r * COLS);
+    for (int r = ly; r < rows; r += LANES)
+        PUT((LOAD(x, at + r * COLS) - m) * scale + shift, matrix * rows + r, c);
 #endif
 }
 #else

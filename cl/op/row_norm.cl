@@ -86,6 +86,17 @@ static void FN(walk)(const FN(sample) *now, __global cell *dx, FN(sample) *next,
 #endif
 
 #if FORWARD
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes y, vectors on CPUs, instead of its being stored.
+#ifdef EPILOGUE_PARAMS
+#define PUT(v, row, col, left) FN(epilogue)(v, row, col, left, y EPILOGUE_ARGS)
+#else
+#define EPILOGUE_PARAMS
+#if SYN_CPU
+#define PUT(v, row, col, left) FN(store)(v, y + (row) * COLS + (col) - c, c)
+#else
+#define PUT(v, row, col, left) STORE(v, y, (row) * COLS + (col))
+#endif
+#endif
 KERNEL(row_norm)(__global const cell *x,
 #if GAMMA
                  __global const cell *gamma,
@@ -97,7 +108,7 @@ KERNEL(row_norm)(__global const cell *x,
 #if !RMS
                  __global real *mean,
 #endif
-                 __global real *rstd, const int samples) {
+                 __global real *rstd, const int samples EPILOGUE_PARAMS) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
     for (int g = 0; g < GROUPS; g++) {
@@ -132,7 +143,7 @@ KERNEL(row_norm)(__global const cell *x,
 #endif
                     if (!RMS) sum += u;
                     part += u * u;
-                    FN(store)(v, y + at + s * COLS, c);
+                    PUT(v, n * SPAN + s, col + c, GROUP % SYN_VEC ? GROUP - c : SYN_VEC);
                 }
                 square += part;
             }
@@ -158,15 +169,15 @@ KERNEL(row_norm)(__global const cell *x,
     const real r = 1 / sqrt(group_sum(sums, lane, LANES, sum) / (SPAN * GROUP) + (real)EPS);
     if (lane == 0) STORE(r, rstd, k);
     for (int i = lane; i < SPAN * GROUP; i += LANES) {
-        const int e = at + i / GROUP * COLS + i % GROUP;
-        real v = (LOAD(x, e) - m) * r;
+        const int row = k / GROUPS * SPAN + i / GROUP, col = k % GROUPS * GROUP + i % GROUP;
+        real v = (LOAD(x, row * COLS + col) - m) * r;
 #if GAMMA
-        v *= LOAD(gamma, k % GROUPS * GROUP + i % GROUP);
+        v *= LOAD(gamma, col);
 #endif
 #if BETA
-        v += LOAD(beta, k % GROUPS * GROUP + i % GROUP);
+        v += LOAD(beta, col);
 #endif
-        STORE(v, y, e);
+        PUT(v, row, col, 1);
     }
 #endif
 }
@@ -318,3 +329,6 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #undef LOADV
 #undef MANY
 #undef TWO
+#undef PUT
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS

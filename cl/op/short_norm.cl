@@ -65,19 +65,28 @@ static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, 
 
 // SYN_VEC groups whose sums are taken, if any, and those before them, which are written.
 #if FORWARD
+// EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors of y instead of their being stored. It stands
+// in a loop, once, and not in the midst of the sums of each group.
+#ifdef EPILOGUE_PARAMS
+#define APART 1
+#else
+#define APART 0
+#define EPILOGUE_PARAMS
+#endif
 typedef struct {
     __global const cell *x, *x_now, *gamma, *beta;
     __global cell *y_now;
     const real *scale, *shift;
 } FN(groups);
 
+static INLINED realv FN(value)(const FN(groups) *p, const int c, const int g) {
+    realv v = VLOAD(p->x_now, c) * p->scale[g] + p->shift[g];
+    if (GAMMA) v *= VLOAD(p->gamma, c);
+    if (BETA) v += VLOAD(p->beta, c);
+    return v;
+}
 static INLINED void FN(write)(const FN(groups) *p, const int g) {
-    FOR_GROUP(c, g) {
-        realv v = VLOAD(p->x_now, c) * p->scale[g] + p->shift[g];
-        if (GAMMA) v *= VLOAD(p->gamma, c);
-        if (BETA) v += VLOAD(p->beta, c);
-        VSTORE(v, p->y_now, c);
-    }
+    FOR_GROUP(c, g) VSTORE(FN(value)(p, c, g), p->y_now, c);
 }
 static INLINED FN(two) FN(group)(const FN(groups) *p, const int writes, const int g) {
     FN(two) m = { 0, 0 };
@@ -108,7 +117,7 @@ KERNEL(short_norm)(__global const cell *x,
 #if !RMS
                    __global real *mean,
 #endif
-                   __global real *rstd, const int samples) {
+                   __global real *rstd, const int samples EPILOGUE_PARAMS) {
 #if !GAMMA
     __global const cell *gamma = 0;
 #endif
@@ -121,11 +130,17 @@ KERNEL(short_norm)(__global const cell *x,
     for (int k = start; k <= end; k += SYN_VEC) {
         const int at = (k - SYN_VEC) * GROUP, col = (k + GROUPS - SYN_VEC) % GROUPS * GROUP;
         const FN(groups) p = { x + k * GROUP, x + at, gamma + col, beta + col, y + at, scale, shift };
+#if APART
+        for (int c = 0; k > start && c < SYN_VEC * GROUP; c += SYN_VEC)
+            FN(epilogue)(FN(value)(&p, c, c / GROUP), (k - SYN_VEC) / GROUPS, col + c, SYN_VEC, y EPILOGUE_ARGS);
+        if (k == end) break;
+#else
         if (k == end) {
             for (int g = 0; g < SYN_VEC; g++) FN(write)(&p, g);
             break;
         }
-        const FN(two) m = k > start ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
+#endif
+        const FN(two) m = k > start && !APART ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
         const realv r = 1 / sqrt(m.q * (1 / (real)GROUP) + (real)EPS);
         VSTORE(r, rstd, k);
         VSET(r, scale, 0);
@@ -248,3 +263,6 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef ODD
 #undef LEVEL
 #undef LEVELS
+#undef APART
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS

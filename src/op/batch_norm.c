@@ -1,6 +1,6 @@
-/* batch_norm in training: statistics of each channel over the batch, and what they do to the moving ones,
- * which are parameters that this node writes. Few rows: one launch by columns; many: blocks of rows first.
- * The choice and the blocks depend on the shape alone. */
+/* batch_norm in training: statistics of each channel over the batch, and what they do to the moving
+ * ones, which are parameters that this node writes. Few rows: one launch by columns; many: blocks
+ * of rows first. The choice and the blocks depend on the shape alone. */
 #include "op/norm.h"
 
 #include <stdlib.h>
@@ -11,7 +11,8 @@ enum { CPU_FEW = 256, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64
 int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps) {
     if (x < 0) return -1;
     const syn_shape stats = SYN_SHAPE(syn_value_cols(g, x));
-    int rstd = syn_graph_value(g, stats, false), mean = syn_graph_value(g, stats, false), more[3], n = 0;
+    int rstd = syn_graph_value(g, stats, false), mean = syn_graph_value(g, stats, false), more[3],
+        n = 0;
     if (m->mode) {
         more[n++] = m->mean;
         more[n++] = m->variance;
@@ -30,7 +31,9 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     return syn_norm_grad(g, node, &syn_op_batch_norm_grad, dout[0], need, true, din);
 }
 
-static bool few_rows(const syn_emit *e, int64_t rows) { return rows <= (e->profile->cpu ? CPU_FEW : GPU_FEW); }
+static bool few_rows(const syn_emit *e, int64_t rows) {
+    return rows <= (e->profile->cpu ? CPU_FEW : GPU_FEW);
+}
 
 static int64_t block_of(const syn_emit *e, int64_t rows) {
     int64_t least = e->profile->cpu ? CPU_BLOCK : GPU_BLOCK, block = syn_ceil_div(rows, BLOCKS);
@@ -40,25 +43,28 @@ static int64_t block_of(const syn_emit *e, int64_t rows) {
 /* The stages of cl/op/batch_norm.cl. */
 enum { PART, FINISH, APPLY };
 
-static syn_call stage(syn_emit *e, const syn_node *n, bool forward, int number, int64_t block, syn_text *defs) {
+static syn_call stage(syn_emit *e, const syn_node *n, bool forward, int number, int64_t block,
+                      syn_text *defs) {
     static const char *const entry[2][3] = {
         { "batch_norm_grad_part", "batch_norm_grad_finish", "batch_norm_grad_apply" },
-        { "batch_norm_part", "batch_norm_finish", "batch_norm_apply" } };
+        { "batch_norm_part", "batch_norm_finish", "batch_norm_apply" }
+    };
     syn_norm_defines(e, n, forward, defs);
     syn_text_add(defs, "#define STAGE %d\n#define BLOCK %lld\n", number, (long long)block);
     return (syn_call){ .source = "op/batch_norm.cl", .entry = entry[forward][number], .dims = 1 };
 }
 
 /* By blocks of rows (PART, APPLY on CPUs), or by columns (FINISH). */
-static void by_rows(const syn_emit *e, int64_t cols, int64_t rows, int64_t block, bool part, syn_call *c,
-                    syn_text *defs) {
+static void by_rows(const syn_emit *e, int64_t cols, int64_t rows, int64_t block, bool part,
+                    syn_call *c, syn_text *defs) {
     if (!e->profile->cpu && part) {
         syn_norm_columns(e, cols, 1, syn_ceil_div(rows, block), c, defs);
         return;
     }
     syn_text_add(defs, "#define WIDTH 32\n#define LANES 8\n");
     c->local[0] = e->profile->cpu ? 1 : 64;
-    c->global[0] = (size_t)(e->profile->cpu ? syn_ceil_div(rows, block) : syn_round_up(rows * cols, 64));
+    c->global[0] =
+        (size_t)(e->profile->cpu ? syn_ceil_div(rows, block) : syn_round_up(rows * cols, 64));
 }
 
 static void by_columns(const syn_emit *e, int64_t cols, syn_call *c, syn_text *defs) {
@@ -71,7 +77,8 @@ static void by_columns(const syn_emit *e, int64_t cols, syn_call *c, syn_text *d
 static syn_status split_forward(syn_emit *e, const syn_node *n, int64_t rows, const char *moving,
                                 const syn_arg *stats, int n_stats) {
     const syn_norm_ports p = syn_norm_forward(n);
-    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows), real = syn_emit_real(e);
+    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows),
+            real = syn_emit_real(e);
     int64_t area = syn_norm_area(e, cols, syn_ceil_div(rows, block));
     syn_text defs = { 0 };
     syn_call c = stage(e, n, true, PART, block, &defs);
@@ -101,43 +108,50 @@ static syn_status split_forward(syn_emit *e, const syn_node *n, int64_t rows, co
     defs = (syn_text){ 0 };
     c = stage(e, n, true, APPLY, block, &defs);
     by_rows(e, cols, rows, block, false, &c, &defs);
+    const int map = syn_norm_map(e, n, p.y);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.gamma, false);
     syn_norm_arg(&c, p.beta, false);
     syn_norm_arg(&c, p.mean, false);
     syn_norm_arg(&c, p.rstd, false);
-    syn_norm_arg(&c, p.y, true);
+    syn_norm_arg(&c, map ? e->graph->node[map].out[0] : p.y, true);
     syn_call_arg(&c, syn_int(rows));
     c.flops = 3.0 * (double)(rows * cols);
     c.bytes = 2.0 * (double)(rows * cols * real);
-    return syn_norm_call(e, &c, &defs, 0);
+    return syn_norm_call_with(e, &c, &defs, 0, map, p.y);
 }
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
     int64_t rows = syn_emit_rows(e, n->in[0]);
     int mode = n->i[1];
     if (n->i[2] && rows == 1)
-        return syn_fail(SYN_E_SHAPE, "batch_norm: one value per channel in training, and the variance is "
-                                     "unbiased: use a batch of 2 and more that leaves no single row over");
+        return syn_fail(SYN_E_SHAPE,
+                        "batch_norm: one value per channel in training, and the variance is "
+                        "unbiased: use a batch of 2 and more that leaves no single row over");
     syn_arg stats[4];
     int n_stats = 0;
     for (int k = 0; mode && k < 3; k++) /* count stands for itself only where it is there */
         stats[n_stats++] = syn_out(n->out[k == 2 && mode != SYN_MOVING_CUMULATIVE ? 3 : 3 + k]);
     if (mode) stats[n_stats++] = syn_block_arg(SYN_BLOCK_CONTROL, false);
     char *moving = syn_format("#define MOVING %d\n#define TAKE %.17g\n#define UNBIASED %d\n"
-                              "#define PER_ROW %lld\n", mode, n->r[1], n->i[2], (long long)(rows / e->rows));
+                              "#define PER_ROW %lld\n",
+                              mode, n->r[1], n->i[2], (long long)(rows / e->rows));
     if (!moving) return syn_no_memory(128);
-    syn_status status = few_rows(e, rows) ? syn_column_forward(e, n, 1, 1, rows, moving, stats, n_stats)
-                                          : split_forward(e, n, rows, moving, stats, n_stats);
+    syn_status status = few_rows(e, rows)
+                            ? syn_column_forward(e, n, 1, 1, rows, moving, stats, n_stats)
+                            : split_forward(e, n, rows, moving, stats, n_stats);
     free(moving);
     return status;
 }
 
-const syn_op syn_op_batch_norm = { .name = "batch_norm", .grad = grad, .emit = emit, .epilogue = true };
+const syn_op syn_op_batch_norm = {
+    .name = "batch_norm", .grad = grad, .emit = emit, .epilogue = true
+};
 
 static syn_status split_backward(syn_emit *e, const syn_node *n, int64_t rows) {
     const syn_norm_ports p = syn_norm_backward(n);
-    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows), real = syn_emit_real(e);
+    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows),
+            real = syn_emit_real(e);
     int64_t blocks = syn_ceil_div(rows, block), area = syn_norm_area(e, cols, blocks);
     syn_text defs = { 0 };
     syn_call c = stage(e, n, false, PART, block, &defs);

@@ -5,8 +5,8 @@
 
 enum { SPAN = 2 }; /* vectors of a work-item of fold */
 
-int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, int flags, int rstd, int mean,
-                  const int *more, int n_more) {
+int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, int flags, int rstd,
+                  int mean, const int *more, int n_more) {
     int in[3] = { x }, out[SYN_MAX_OUT] = { syn_graph_like(g, x), rstd }, n_in = 1, n_out = 2;
     if (gamma >= 0) in[n_in++] = gamma;
     if (beta >= 0) in[n_in++] = beta;
@@ -15,7 +15,8 @@ int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, in
     int node = syn_graph_node(g, op, in, n_in, out, n_out);
     if (node < 0) return -1;
     for (int o = 1; o < n_out; o++) g->value[out[o]].wide = true;
-    g->node[node].i[0] = flags | (gamma >= 0 ? SYN_NORM_GAMMA : 0) | (beta >= 0 ? SYN_NORM_BETA : 0);
+    g->node[node].i[0] =
+        flags | (gamma >= 0 ? SYN_NORM_GAMMA : 0) | (beta >= 0 ? SYN_NORM_BETA : 0);
     return node;
 }
 
@@ -45,11 +46,12 @@ syn_norm_ports syn_norm_backward(const syn_node *n) {
     return p;
 }
 
-syn_status syn_norm_grad(syn_graph *g, int node, const syn_op *op, int dy, const bool *need, bool params,
-                         int *din) {
+syn_status syn_norm_grad(syn_graph *g, int node, const syn_op *op, int dy, const bool *need,
+                         bool params, int *din) {
     const syn_node n = g->node[node];
     const syn_norm_ports p = syn_norm_forward(&n);
-    int flags = n.i[0] & (SYN_NORM_GAMMA | SYN_NORM_BETA | SYN_NORM_RMS), at_beta = 1 + (p.gamma >= 0);
+    int flags = n.i[0] & (SYN_NORM_GAMMA | SYN_NORM_BETA | SYN_NORM_RMS),
+        at_beta = 1 + (p.gamma >= 0);
     if (need[0]) flags |= SYN_NORM_DX;
     if (params || (p.gamma >= 0 && need[1])) flags |= SYN_NORM_DGAMMA;
     if (params || (p.beta >= 0 && need[at_beta])) flags |= SYN_NORM_DBETA;
@@ -86,7 +88,8 @@ syn_status syn_norm_call(syn_emit *e, syn_call *c, syn_text *defs, int64_t scrat
     return syn_norm_call_with(e, c, defs, scratch, 0, -1);
 }
 
-syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch, int map, int y) {
+syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch, int map,
+                              int y) {
     if (syn_text_status(defs) != SYN_OK) {
         syn_text_free(defs);
         return syn_no_memory(256);
@@ -100,8 +103,11 @@ syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t 
 }
 
 int syn_norm_map(const syn_emit *e, const syn_node *n, int y) {
-    return e->profile->cpu && n->map &&
-                   syn_value_half(e->graph, e->graph->node[n->map].out[0], e->dtype) == syn_value_half(e->graph, y, e->dtype)
+    if (!n->map || (!e->profile->cpu && syn_emit_vec(e) > 1)) return 0;
+    const syn_node *map = &e->graph->node[n->map];
+    for (int i = 0; !e->profile->cpu && i < map->prog->n_ins; i++)
+        if (map->prog->ins[i].bits > 0) return 0; /* a work-group of maps joins them */
+    return syn_value_half(e->graph, map->out[0], e->dtype) == syn_value_half(e->graph, y, e->dtype)
                ? n->map
                : 0;
 }
@@ -115,7 +121,8 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
     if (p->dgamma < 0 && p->dbeta < 0) return SYN_OK;
     int64_t span = e->profile->cpu ? SPAN * syn_emit_vec(e) : 1;
     syn_text defs = { 0 };
-    syn_text_add(&defs, "#define COLS %lld\n#define SPAN %lld\n#define DGAMMA %d\n#define DBETA %d\n",
+    syn_text_add(&defs,
+                 "#define COLS %lld\n#define SPAN %lld\n#define DGAMMA %d\n#define DBETA %d\n",
                  (long long)cols, (long long)span, p->dgamma >= 0, p->dbeta >= 0);
     syn_call c = { .source = "op/fold.cl", .entry = "fold", .dims = 1 };
     for (int k = 0; k < 2; k++) {
@@ -135,15 +142,16 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
 
 static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
 
-int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
-                      syn_text *defs) {
+int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second,
+                         syn_call *c, syn_text *defs) {
     enum { CPU_WIDTH = 256, CPU_PARTS = 4, GPU_WIDTH = 32, GPU_LANES = 8 };
     int64_t width, lanes = 1;
     if (e->profile->cpu) { /* whole vectors and whole groups */
         int64_t vec = syn_emit_vec(e);
         width = group * vec / divisor(group, vec);
         int64_t all = syn_ceil_div(cols, width), least = width;
-        if (second == 1) { /* a few parts of few columns, in chains with products' tiles: powers of two */
+        if (second ==
+            1) { /* a few parts of few columns, in chains with products' tiles: powers of two */
             width = 2 * vec;
             while (width < CPU_WIDTH && width * CPU_PARTS < cols) width *= 2;
             width = syn_round_up(width, least);
@@ -152,10 +160,12 @@ int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t
         }
     } else {
         width = group * (GPU_WIDTH / group);
-        lanes = e->profile->max_group / width < GPU_LANES ? e->profile->max_group / width : GPU_LANES;
+        lanes =
+            e->profile->max_group / width < GPU_LANES ? e->profile->max_group / width : GPU_LANES;
         if (lanes < 1) lanes = 1;
     }
-    syn_text_add(defs, "#define WIDTH %lld\n#define LANES %lld\n", (long long)width, (long long)lanes);
+    syn_text_add(defs, "#define WIDTH %lld\n#define LANES %lld\n", (long long)width,
+                 (long long)lanes);
     c->dims = 2;
     c->local[0] = e->profile->cpu ? 1 : (size_t)width;
     c->local[1] = (size_t)lanes;

@@ -28,7 +28,7 @@ syn_norm_ports syn_norm_backward(const syn_node *n);
 void syn_norm_defines(const syn_emit *e, const syn_node *n, bool forward, syn_text *t);
 /* Hands the call over with its macros; takes both. */
 syn_status syn_norm_call(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch);
-/* The map behind y that a kernel on CPUs may run, 0: none. */
+/* The map behind y that a kernel may run, 0: none. */
 int syn_norm_map(const syn_emit *e, const syn_node *n, int y);
 /* The same call, with a map node (0: none) behind y, which the call stores no more. */
 syn_status syn_norm_call_with(syn_emit *e, syn_call *c, syn_text *defs, int64_t scratch, int map, int y);
