@@ -299,7 +299,7 @@ static const struct {
               { 7, 1, 36, 18, false, false, false }, { 6, 4, 20, 4, true, false, true },
               { 11, 1, 45, 0, true, false, true },   { 300, 1, 21, 0, true, false, true } };
 
-static int norm_graph(bench *b, size_t i, int *stat) {
+static int norm_graph(bench *b, size_t i, int *stat, int *read) {
     const double slope[SYN_MAX_ATTRS] = { .3 };
     const int cols = norms[i].cols, group = norms[i].group;
     const syn_shape shape =
@@ -314,9 +314,11 @@ static int norm_graph(bench *b, size_t i, int *stat) {
     else
         y = syn_row_norm(g, x, gamma, beta, norms[i].places, group, 1e-3, norms[i].rms);
     *stat = bench_keep(b, g->node[g->n_nodes - 1].out[1]);
-    y = syn_map_apply(g, syn_fn_find("elu"), &y, 1, slope, 0);
-    y = syn_map_apply(g, syn_fn_find("mask"), &y, 1, slope, 2);
-    return bench_keep(b, syn_map_add(g, y, other));
+    int z = syn_map_apply(g, syn_fn_find("elu"), &y, 1, slope, 0);
+    z = syn_map_apply(g, syn_fn_find("mask"), &z, 1, slope, 2);
+    z = bench_keep(b, syn_map_add(g, z, other));
+    *read = i % 2 ? bench_keep(b, syn_softmax_node(g, y)) : z; /* y has two readers */
+    return z;
 }
 
 static void same_values(bench *a, bench *b, int v, size_t i) {
@@ -334,13 +336,13 @@ static void same_values(bench *a, bench *b, int v, size_t i) {
 START_TEST(test_norm_epilogues) {
     enum { N = (int)SYN_COUNT(norms) };
     bench b[2 * N];
-    int out[2 * N], stat[2 * N], n = test_small() ? 1 : N;
+    int out[2 * N], stat[2 * N], read[2 * N], n = test_small() ? 1 : N;
     const bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
     syn_kernels k;
     syn_kernels_init(&k, test_ctx(), SYN_DOUBLE);
     for (int i = 0; i < 2 * n; i++) {
         bench_open(&b[i], &k);
-        out[i] = norm_graph(&b[i], (size_t)i / 2, &stat[i]);
+        out[i] = norm_graph(&b[i], (size_t)i / 2, &stat[i], &read[i]);
         ok(syn_graph_fuse(&b[i].g, &syn_op_map));
         if (i % 2) syn_graph_epilogues(&b[i].g, &syn_op_map);
         bench_emit(&b[i], norms[i / 2].rows);
@@ -351,14 +353,15 @@ START_TEST(test_norm_epilogues) {
         ck_assert_int_eq(b[2 * i + 1].l.n_items, b[2 * i].l.n_items - (norms[i].whole || !cpu));
         same_values(&b[2 * i + 1], &b[2 * i], out[2 * i], (size_t)i);
         same_values(&b[2 * i + 1], &b[2 * i], stat[2 * i], (size_t)i);
+        same_values(&b[2 * i + 1], &b[2 * i], read[2 * i], (size_t)i);
     }
     for (int i = 0; i < 2 * n; i++) bench_close(&b[i]);
     syn_kernels_free(&k);
 }
 END_TEST
 
-/* What must stay apart: a product that two read, that is kept, or whose map waits for something
- * later. */
+/* What must stay apart: a product that is kept, or whose map waits for something later. One that
+ * others read, too, is stored besides. */
 START_TEST(test_epilogue_pass) {
     for (int i = 0; i < 4; i++) {
         syn_graph g;
@@ -374,8 +377,9 @@ START_TEST(test_epilogue_pass) {
         ok(syn_graph_fuse(&g, &syn_op_map));
         syn_graph_epilogues(&g, &syn_op_map);
         /* in case 3 the first product comes too early, the second just in time */
-        ck_assert_msg((g.node[0].map > 0) == (i == 0), "case %d", i);
+        ck_assert_msg((g.node[0].map > 0) == (i == 0 || i == 2), "case %d", i);
         ck_assert_msg((g.node[1].map > 0) == (i == 3), "case %d", i);
+        ck_assert_msg(g.node[g.value[y].producer].passes_on == (i == 2), "case %d", i);
         syn_graph_free(&g);
     }
 }

@@ -1,19 +1,27 @@
-/* Epilogues: a map that is the only reader of a product may run in the product's kernel, on what is
- * about to be stored. Whether it does, the kernel's provider decides when the list is emitted. */
+/* Epilogues: a map that reads a product, or a norm, may run in the kernel that makes it, on what is
+ * about to be stored. Whether it does, the emitting op or the kernel's provider decides when the
+ * list is emitted. */
 #include "graph/graph.h"
 
-/* The only reader of v, or -1. A value that is seen from outside, or through a view, has others. */
-static int only_reader(const syn_graph *g, int v) {
-    int reader = -1;
-    if (g->value[v].keep || g->value[v].kind != SYN_VALUE_TEMP || g->value[v].alias >= 0 || syn_graph_is_result(g, v))
-        return -1;
+/* Not seen from outside, or through a view. */
+static bool is_inner(const syn_graph *g, int v) {
+    if (g->value[v].keep || g->value[v].kind != SYN_VALUE_TEMP || g->value[v].alias >= 0 ||
+        syn_graph_is_result(g, v))
+        return false;
     for (int i = 0; i < g->n_values; i++)
-        if (g->value[i].alias == v) return -1;
+        if (g->value[i].alias == v) return false;
+    return true;
+}
+
+/* The first reader of v, or -1; others: whether there are more. */
+static int first_reader(const syn_graph *g, int v, bool *others) {
+    int reader = -1;
+    *others = false;
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].n_in; k++)
             if (g->node[i].in[k] == v) {
-                if (reader >= 0 && reader != i) return -1;
-                reader = i;
+                if (reader >= 0 && reader != i) *others = true;
+                if (reader < 0) reader = i;
             }
     return reader;
 }
@@ -41,8 +49,11 @@ void syn_graph_epilogues(syn_graph *g, const syn_op *map) {
     for (int i = 0; i < g->n_nodes; i++) {
         syn_node *n = &g->node[i];
         if (!n->op->epilogue) continue;
-        int reader = only_reader(g, n->out[0]);
-        if (reader > i && g->node[reader].op == map && fits(g, &g->node[reader], n->out[0], i))
-            n->map = reader;
+        bool others;
+        int reader = is_inner(g, n->out[0]) ? first_reader(g, n->out[0], &others) : -1;
+        if (reader <= i || g->node[reader].op != map || !fits(g, &g->node[reader], n->out[0], i))
+            continue;
+        n->map = reader;
+        g->node[reader].passes_on = others;
     }
 }

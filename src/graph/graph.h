@@ -85,6 +85,7 @@ struct syn_node {
     bool again;       /* a map of the backward pass that makes what the forward pass made */
     int beside;       /* ... and the value whose map it shall run with if possible, else 0 */
     int map;          /* of an op with an epilogue: the map node that may be it, else 0 */
+    bool passes_on;   /* such a map also stores what it is given, for others read it */
 };
 
 struct syn_graph {

@@ -163,6 +163,12 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
         ep->arg[ep->n_args++] = syn_out(n->out[o]);
         ep->bytes += syn_emit_bytes(e, n->out[o]);
     }
+    if (n->passes_on) {
+        syn_text_add(&params, ", __global %s *given", syn_map_type(&w, given));
+        syn_text_add(&args, ", given");
+        ep->arg[ep->n_args++] = syn_out(given);
+        ep->bytes += syn_emit_bytes(e, given);
+    }
     if (w.random) {
         syn_text_add(&params, ", __global const uint *ctl");
         syn_text_add(&args, ", ctl");
@@ -184,9 +190,11 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
     syn_text_add(&w.t, "const int at = row * %lld + col;\nif (left >= SYN_VEC) {\n",
                  (long long)w.cols);
     syn_map_write_body(&w, SYN_MAP_VECTOR);
+    if (n->passes_on) syn_text_add(&w.t, "VSTORE(acc, given, at);\n");
     if (w.vec > 1) {
         syn_text_add(&w.t, "} else {\n");
         syn_map_write_body(&w, SYN_MAP_TAIL);
+        if (n->passes_on) syn_text_add(&w.t, "VSTORE_TAIL(acc, given, at, left);\n");
     }
     syn_text_add(&w.t, "}\n}\n");
     syn_text_add(&params, " ");
