@@ -40,14 +40,11 @@ static syn_status open_on_device(bench *b, const syn_gemm *g, syn_product *p,
                                  syn_gemm_choice *choice) {
     bool taken;
     SYN_TRY(syn_gemm_choose(b->ctx, g, syn_in(0), syn_in(1), syn_out(2), choice));
-    for (int i = 0; i < choice->plan.n_calls; i++) {
-        free(choice->plan.call[i].defs);
-        free(choice->plan.call[i].text);
-    }
+    syn_gemm_plan_free(&choice->plan);
     const syn_tuned t = {
         g->m, g->n, g->k, g->ta, g->tb, g->dtype, choice->provider, choice->plan.variant
     };
-    SYN_TRY(syn_product_open(p, b->ctx, g, &t, &taken));
+    SYN_TRY(syn_product_open(p, b->ctx, g, &t, false, &taken));
     return taken ? SYN_OK
                  : syn_fail(SYN_E_DEVICE, "%s does not take its own choice", choice->provider);
 }

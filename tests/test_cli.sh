@@ -83,10 +83,22 @@ export XDG_CACHE_HOME
 works tune tune base.yaml --seconds 1
 says tune "16 x 16 x 16"
 says tune "choices"
+says tune "times as fast"
+says tune "for want of time"
+works "plan under a table" plan base.yaml
+says "plan under a table" "matrix products"
+check "plan says where a choice is from" grep -Eq "^  16 x 16 x 16 .*(user's table|own rule)$" out
 refuses "tune: no time" 2 "--seconds is 'soon'" tune --seconds soon
 check "tune: a table" sh -c 'test -s cache/syncline/gemm-*'
 works "train under a table" train base.yaml --out tuned --set train.epochs=1
 check "run folder has its choices" grep -q '"provider"' tuned/gemm.json
+for table in cache/syncline/gemm-*; do
+    sed 's/"gemm": \[/"gemm": [ { "m": 16, "provider": "nobody" },/; s/},]/}]/; s/},\]/}]/' "$table" >table.json && mv table.json "$table"
+done
+"$syncline" plan base.yaml >out 2>err
+check "a stale row: exit 0" test $? -eq 0
+check "a stale row: a word" grep -q "^syncline: 1 row of the tuning table .* is ignored" err
+check "a stale row: one word" test "$(wc -l <err)" -eq 1
 for table in cache/syncline/gemm-*; do echo '{ "form": 1' >"$table"; done
 "$syncline" plan base.yaml >out 2>err
 check "a corrupt table: exit 0" test $? -eq 0

@@ -76,9 +76,12 @@ static const cli_command commands[] = {
       "--trace writes a timeline of host and device in the Chrome trace format.",
       profile_flags, cli_profile },
     { "tune", "[FILE]", 0, 1, "measure this device's matrix products and keep the fastest ones' choices",
-      "For the shapes of an experiment's training step, or without FILE for usual ones. A result is checked before it "
-      "may win, and a winner has to win again. The choices lie in the user's cache folder, by device and version; a run "
-      "folder keeps those that its run used, and resuming takes them from there.",
+      "For the shapes of an experiment's training step, or without FILE for usual ones: register tiles, local-memory tiles "
+      "and CLBlast with several settings of its parameters, of which one holds for all products. CLBlast builds its kernels "
+      "for each setting, which takes seconds on some devices and counts; what was not tried for want of time is named. A "
+      "result is checked against the host's before it may win, and a winner has to win again. The choices lie in the user's "
+      "cache folder, by device and version; a run folder keeps those that its run used, and resuming takes them from there. "
+      "Nothing is tuned by any other command.",
       tune_flags, cli_tune },
     { "schedule", "FILE", 1, 1, "show an experiment's learning rate and momentum over the run",
       "Prints some of the values and draws all of them as schedule.svg. Trains nothing.", schedule_flags,

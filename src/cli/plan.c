@@ -3,6 +3,7 @@
 
 #include "layer/layer.h"
 #include "plan/plan.h"
+#include "plan/tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,11 +160,12 @@ static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call) {
         printf("\n%s", text);
         free(text);
     } else {
-        syn_text masks = { 0 };
-        syn_plan_print_masks(s->plan, &masks);
-        syn_status status = syn_plan_print_memory(s->plan, &masks);
-        printf("%s", syn_text_str(&masks));
-        syn_text_free(&masks);
+        syn_text rest = { 0 };
+        syn_status status = syn_plan_print_products(s->plan, &rest);
+        syn_plan_print_masks(s->plan, &rest);
+        if (status == SYN_OK) status = syn_plan_print_memory(s->plan, &rest);
+        printf("%s", syn_text_str(&rest));
+        syn_text_free(&rest);
         return status;
     }
     return SYN_OK;

@@ -9,26 +9,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct totals {
+    double was, is;
+    int late; /* candidates that time did not suffice for */
+    bool head;
+} totals;
+
+static void print_note(const char *text, void *user) {
+    (void)user;
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
 static void print_result(const syn_tune_result *r, void *user) {
-    double *sum = user, flops = 2.0 * r->gemm.m * r->gemm.n * r->gemm.k;
+    totals *t = user;
+    double flops = 2.0 * r->gemm.m * r->gemm.n * r->gemm.k;
     char shape[64], before[64], after[64];
-    snprintf(shape, sizeof shape, "%d x %d x %d%s%s", r->gemm.m, r->gemm.n, r->gemm.k,
-             r->gemm.ta ? " ta" : "", r->gemm.tb ? " tb" : "");
+    if (!t->head)
+        printf("\n%-24s %5s  %-28s %9s %8s  %-28s %9s %8s %6s %6s\n", "m x n x k", "calls",
+               "before", "us", "GFLOP/s", "after", "us", "GFLOP/s", "ratio", "tried");
+    t->head = true;
+    syn_tune_shape(&r->gemm, shape, sizeof shape);
     syn_tune_text(&r->before, before, sizeof before);
     syn_tune_text(&r->after, after, sizeof after);
-    if (!r->tried) {
+    if (!(r->is > 0))
         printf("%-24s %5d  %-28s left as it is\n", shape, r->calls, before);
-    } else {
+    else
         printf("%-24s %5d  %-28s %9.1f %8.1f  %-28s %9.1f %8.1f %6.2f %6d\n", shape, r->calls,
                before, r->was * 1e6, flops / r->was / 1e9,
                strcmp(before, after) ? after : "the same", r->is * 1e6, flops / r->is / 1e9,
                r->was / r->is, r->tried);
-        if (r->wrong)
-            printf("    %d of the candidates gave a wrong result and are out\n", r->wrong);
-    }
-    fflush(stdout);
-    sum[0] += r->calls * r->was;
-    sum[1] += r->calls * r->is;
+    t->late += r->untried;
+    t->was += r->calls * r->was;
+    t->is += r->calls * r->is;
 }
 
 /* What is tuned without FILE: the layers most nets here have, in batches of 128. */
@@ -78,19 +91,23 @@ static syn_status products(cli_experiment *e, cli_session *s, const cli_call *ca
 static syn_status run(cli_experiment *e, cli_session *s, const cli_call *call, double seconds,
                       syn_tune_result **list) {
     int n;
-    double sum[2] = { 0, 0 };
+    totals t = { 0 };
     SYN_TRY(products(e, s, call, list, &n));
     char *device = cli_device_text(&s->device);
-    printf("%s\n\n%-24s %5s  %-28s %9s %8s  %-28s %9s %8s %6s %6s\n", device ? device : "?",
-           "m x n x k", "calls", "before", "us", "GFLOP/s", "after", "us", "GFLOP/s", "ratio",
-           "tried");
+    printf("%s, %s profile; about %.0f s\n", device ? device : "?", syn_ctx_profile(s->ctx),
+           seconds);
     free(device);
     fflush(stdout);
-    SYN_TRY(syn_tune(s->ctx, *list, n,
-                     &(syn_tune_opts){ .seconds = seconds, .result = print_result, .user = sum }));
-    if (sum[1] > 0)
+    SYN_TRY(
+        syn_tune(s->ctx, *list, n,
+                 &(syn_tune_opts){
+                     .seconds = seconds, .note = print_note, .result = print_result, .user = &t }));
+    if (t.is > 0)
         printf("\n%-12s %.1f us a step before, %.1f after: %.2f times as fast\n", "products",
-               sum[0] * 1e6, sum[1] * 1e6, sum[0] / sum[1]);
+               t.was * 1e6, t.is * 1e6, t.was / t.is);
+    if (t.late)
+        printf("%-12s %d of our kernels were not tried for want of time; --seconds gives more\n",
+               "", t.late);
     return keep(s->ctx);
 }
 

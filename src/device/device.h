@@ -111,6 +111,7 @@ void syn_peak_close(syn_peak *p);
 /* GEMM (gemm.c): the provider table. `calls` describe own kernels; none: the library call below. */
 typedef struct syn_gemm_choice {
     const char *provider;
+    const char *from; /* "own rule", or which table the choice is from */
     syn_gemm_plan plan;
 } syn_gemm_choice;
 syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn_arg b, syn_arg c,
@@ -123,6 +124,8 @@ bool syn_gemm_plan_with(const syn_ctx *ctx, int provider, const syn_gemm *g, syn
 /* CLBlast on this context's queue; scratch may be NULL when the plan asked for none. */
 syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a,
                             const syn_buffer *b, const syn_buffer *c, const syn_buffer *scratch);
+const char *syn_gemm_library(void); /* the provider that is CLBlast */
+void syn_gemm_plan_free(syn_gemm_plan *plan);
 /* Whether the provider is ever chosen by itself on the profile. */
 bool syn_gemm_provider_serves(int i, const syn_profile *p);
 bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_arg b, syn_arg c,

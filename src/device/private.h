@@ -24,6 +24,7 @@ struct syn_ctx {
     bool own_queue;
     bool no_selftest;
     atomic_bool used_clblast;
+    bool warned_clblast; /* under CLBlast's lock */
     atomic_bool selftest_claimed;
     atomic_llong bytes, peak;
     _Atomic(const char *) banned[4];

@@ -1,8 +1,7 @@
 #include "device/tuning.h"
 
-#include "device/private.h"
+#include "device/tuning_table.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,20 +18,11 @@ static const struct {
     { 0, { 0 } }
 };
 
-typedef struct choices {
-    syn_tuned *row;
-    int n, cap;
-} choices;
-
-struct syn_tuning {
-    choices set, used;
-    pthread_mutex_t lock;
-};
-
 syn_status syn_tuning_open(syn_ctx *ctx) {
     ctx->tuning = calloc(1, sizeof *ctx->tuning);
     if (!ctx->tuning) return syn_no_memory(sizeof *ctx->tuning);
     pthread_mutex_init(&ctx->tuning->lock, NULL);
+    ctx->tuning->set.from = "user's table";
     return SYN_OK;
 }
 
@@ -71,17 +61,21 @@ static bool is_for(const syn_tuned *t, const syn_gemm *g) {
            t->dtype == g->dtype;
 }
 
-static syn_tuned *find(const choices *c, const syn_gemm *g) {
+static syn_tuned *find(const syn_choices *c, const syn_gemm *g) {
     for (int i = 0; i < c->n; i++)
         if (is_for(&c->row[i], g)) return &c->row[i];
     return NULL;
 }
 
-static bool keep(choices *c, const syn_tuned *t) {
+syn_tuned *syn_choices_like(const syn_choices *c, const syn_tuned *t) {
     const syn_gemm g = {
         .m = t->m, .n = t->n, .k = t->k, .ta = t->ta, .tb = t->tb, .dtype = t->dtype
     };
-    syn_tuned *there = find(c, &g);
+    return find(c, &g);
+}
+
+bool syn_choices_keep(syn_choices *c, const syn_tuned *t) {
+    syn_tuned *there = syn_choices_like(c, t);
     if (!there) {
         if (!syn_grow(&c->row, &c->cap, c->n + 1, sizeof *c->row)) return false;
         there = &c->row[c->n++];
@@ -90,26 +84,37 @@ static bool keep(choices *c, const syn_tuned *t) {
     return true;
 }
 
-bool syn_tuning_find(const syn_ctx *ctx, const syn_gemm *g, syn_tuned *found) {
+int syn_choices_drop_clblast(syn_choices *c, syn_dtype dtype) {
+    int n = 0;
+    for (int i = 0; i < c->n; i++)
+        if (c->row[i].dtype != dtype || strcmp(c->row[i].provider, "clblast") != 0)
+            c->row[n++] = c->row[i];
+    const int dropped = c->n - n;
+    c->n = n;
+    return dropped;
+}
+
+const char *syn_tuning_find(const syn_ctx *ctx, const syn_gemm *g, syn_tuned *found) {
     syn_tuning *t = ctx->tuning;
     pthread_mutex_lock(&t->lock);
     const syn_tuned *row = find(&t->set, g);
     if (row) *found = *row;
-    bool ship = !row && ctx->info.cpu && ctx->profile.cpu &&
-                strstr(ctx->info.platform_name, "Portable Computing Language");
+    const char *from = row ? t->set.from : NULL;
     pthread_mutex_unlock(&t->lock);
-    if (row) return true;
+    if (from) return from;
+    const bool ship = ctx->info.cpu && ctx->profile.cpu &&
+                      strstr(ctx->info.platform_name, "Portable Computing Language");
     for (size_t i = 0; ship && shipped[i].vec; i++)
         if (shipped[i].vec == ctx->profile.vec_float && is_for(&shipped[i].choice, g)) {
             *found = shipped[i].choice;
-            return true;
+            return "shipped table";
         }
-    return false;
+    return NULL;
 }
 
 static syn_status keep_locked(syn_ctx *ctx, bool used, const syn_tuned *t) {
     pthread_mutex_lock(&ctx->tuning->lock);
-    bool kept = keep(used ? &ctx->tuning->used : &ctx->tuning->set, t);
+    bool kept = syn_choices_keep(used ? &ctx->tuning->used : &ctx->tuning->set, t);
     pthread_mutex_unlock(&ctx->tuning->lock);
     return kept ? SYN_OK : syn_no_memory(sizeof *t);
 }
@@ -120,120 +125,49 @@ void syn_tuning_note(const syn_ctx *ctx, const syn_tuned *t) {
 }
 int syn_tuning_count(const syn_ctx *ctx) { return ctx->tuning->set.n; }
 
-/* ---- JSON ---- */
-
-enum { FORM = 1 }; /* of the file */
-
-static void add_row(json_t *rows, const syn_tuned *t) {
-    const syn_gemm_variant *v = &t->variant;
-    json_array_append_new(rows,
-                          json_pack("{s:i, s:i, s:i, s:b, s:b, s:s, s:s, s:i, s:i, s:b, s:b, s:i}",
-                                    "m", t->m, "n", t->n, "k", t->k, "ta", t->ta, "tb", t->tb,
-                                    "type", t->dtype == SYN_DOUBLE ? "double" : "float", "provider",
-                                    t->provider, "rows", v->rows, "vectors", v->vectors, "packed",
-                                    v->packed, "swap", v->swap, "chunk", v->chunk));
+/* What CLBlast installs for a CPU is ten times slower than the first row; of doubles nothing was
+ * measured. */
+static const syn_clblast_set *rule(const syn_ctx *ctx, syn_dtype dtype) {
+    static const syn_clblast_set installed = { .name = "as installed", .installed = true };
+    const syn_clblast_set *s = dtype == SYN_DOUBLE ? &installed : syn_clblast_row(&ctx->info, 0);
+    return s && !syn_clblast_fault(s, dtype, &ctx->profile) ? s : &installed;
 }
 
-char *syn_tuning_json(const syn_ctx *ctx, bool used) {
-    json_t *rows = json_array();
+bool syn_tuning_clblast(const syn_ctx *ctx, syn_dtype dtype, syn_clblast_set *s) {
+    const int d = dtype == SYN_DOUBLE;
     syn_tuning *t = ctx->tuning;
     pthread_mutex_lock(&t->lock);
-    for (int i = 0; i < t->set.n; i++) add_row(rows, &t->set.row[i]);
-    for (int i = 0; used && i < t->used.n; i++) {
-        const syn_tuned *u = &t->used.row[i];
-        const syn_gemm g = {
-            .m = u->m, .n = u->n, .k = u->k, .ta = u->ta, .tb = u->tb, .dtype = u->dtype
-        };
-        if (!find(&t->set, &g)) add_row(rows, u);
-    }
+    const bool has = t->has_trial[d] || t->set.has_clblast[d];
+    if (has) *s = t->has_trial[d] ? t->trial[d] : t->set.clblast[d];
     pthread_mutex_unlock(&t->lock);
-    json_t *root = json_pack("{s:i, s:s, s:s, s:o}", "form", FORM, "version", SYN_VERSION, "device",
-                             ctx->key, "gemm", rows);
-    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    json_decref(root);
-    return text;
+    if (!has) *s = *rule(ctx, dtype);
+    return has;
 }
 
-static const char *provider_named(const char *name) {
-    for (int i = 0; i < syn_gemm_providers(); i++)
-        if (strcmp(syn_gemm_provider(i), name) == 0) return syn_gemm_provider(i);
-    return NULL;
+int syn_tuning_set_clblast(syn_ctx *ctx, syn_dtype dtype, const syn_clblast_set *s) {
+    const int d = dtype == SYN_DOUBLE;
+    syn_clblast_set before, after;
+    syn_tuning *t = ctx->tuning;
+    syn_tuning_clblast(ctx, dtype, &before);
+    pthread_mutex_lock(&t->lock);
+    t->set.has_clblast[d] = s != NULL;
+    if (s) t->set.clblast[d] = *s;
+    pthread_mutex_unlock(&t->lock);
+    syn_tuning_clblast(ctx, dtype, &after);
+    if (syn_clblast_set_same(&before, &after)) return 0;
+    pthread_mutex_lock(&t->lock);
+    const int dropped = syn_choices_drop_clblast(&t->set, dtype);
+    pthread_mutex_unlock(&t->lock);
+    return dropped;
 }
 
-static bool read_row(json_t *row, syn_tuned *t) {
-    int ta, tb, packed, swap;
-    const char *type, *provider;
-    syn_gemm_variant *v = &t->variant;
-    if (json_unpack(row, "{s:i, s:i, s:i, s:b, s:b, s:s, s:s, s:i, s:i, s:b, s:b, s:i}", "m", &t->m,
-                    "n", &t->n, "k", &t->k, "ta", &ta, "tb", &tb, "type", &type, "provider",
-                    &provider, "rows", &v->rows, "vectors", &v->vectors, "packed", &packed, "swap",
-                    &swap, "chunk", &v->chunk))
-        return false;
-    t->ta = ta;
-    t->tb = tb;
-    v->packed = packed;
-    v->swap = swap;
-    t->dtype = strcmp(type, "double") == 0 ? SYN_DOUBLE : SYN_FLOAT;
-    t->provider = provider_named(provider);
-    return t->provider && t->m > 0 && t->n > 0 && t->k > 0 && v->rows >= 0 && v->vectors >= 0 &&
-           v->chunk >= 0 && (t->dtype == SYN_DOUBLE || strcmp(type, "float") == 0);
+void syn_tuning_try_clblast(syn_ctx *ctx, syn_dtype dtype, const syn_clblast_set *s) {
+    const int d = dtype == SYN_DOUBLE;
+    syn_tuning *t = ctx->tuning;
+    pthread_mutex_lock(&t->lock);
+    t->has_trial[d] = s != NULL;
+    if (s) t->trial[d] = *s;
+    pthread_mutex_unlock(&t->lock);
 }
 
-static syn_status read_rows(const syn_ctx *ctx, json_t *root, choices *to) {
-    int form = 0;
-    const char *version = "", *device = "";
-    json_t *rows = NULL, *row;
-    size_t i;
-    if (!root ||
-        json_unpack(root, "{s:i, s:s, s:s, s:o}", "form", &form, "version", &version, "device",
-                    &device, "gemm", &rows) ||
-        !json_is_array(rows))
-        return syn_fail(SYN_E_FORMAT, "it is no table of GEMM choices");
-    if (form != FORM || strcmp(version, SYN_VERSION) != 0)
-        return syn_fail(SYN_E_FORMAT, "it is of version %s, this is %s", version, SYN_VERSION);
-    if (strcmp(device, ctx->key) != 0)
-        return syn_fail(SYN_E_FORMAT, "it is of another device: %s", device);
-    json_array_foreach(rows, i, row) {
-        syn_tuned t = { 0 };
-        if (!read_row(row, &t)) return syn_fail(SYN_E_FORMAT, "its row %zu is no choice", i + 1);
-        if (!keep(to, &t)) return syn_no_memory(sizeof t);
-    }
-    return SYN_OK;
-}
-
-syn_status syn_tuning_read(syn_ctx *ctx, const char *json) {
-    choices read = { 0 };
-    json_t *root = json_loads(json, 0, NULL);
-    syn_status status = read_rows(ctx, root, &read);
-    json_decref(root);
-    if (status != SYN_OK) {
-        free(read.row);
-        return status;
-    }
-    pthread_mutex_lock(&ctx->tuning->lock);
-    free(ctx->tuning->set.row);
-    ctx->tuning->set = read;
-    pthread_mutex_unlock(&ctx->tuning->lock);
-    return SYN_OK;
-}
-
-/* The user's own table, if there is one; shipped rows go on counting where it has none. A bad one
- * costs a word. */
-void syn_tuning_load(syn_ctx *ctx) {
-    char *path = syn_tuning_path(ctx);
-    json_error_t error;
-    json_t *root = path ? json_load_file(path, 0, &error) : NULL;
-    if (root || (path && json_error_code(&error) != json_error_cannot_open_file)) {
-        choices read = { 0 };
-        if (read_rows(ctx, root, &read) == SYN_OK) {
-            ctx->tuning->set = read;
-        } else {
-            syn_ctx_log(ctx, SYN_LOG_WARN,
-                        "the tuning table %s is ignored: %s; syncline tune makes a new one", path,
-                        syn_error_text());
-            free(read.row);
-        }
-    }
-    json_decref(root);
-    free(path);
-}
+const char *syn_tuning_from(const syn_ctx *ctx) { return ctx->tuning->set.from; }

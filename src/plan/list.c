@@ -128,6 +128,7 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
     for (int i = first; i < c->list->n_items; i++) {
         syn_item *item = &c->list->item[i];
         item->provider = choice.provider;
+        item->from = choice.from;
         item->lead = i == first;
         item->variant = choice.plan.kernel;
         item->chosen = choice.plan.variant;

@@ -17,6 +17,7 @@ typedef struct syn_item {
     bool in_library;  /* a GEMM by CLBlast, not a call */
     syn_gemm gemm;
     const char *provider; /* of a GEMM, else NULL */
+    const char *from;     /* where that choice is from: see syn_gemm_choice */
     bool lead;        /* the first of a GEMM's items */
     const char *variant;
     syn_gemm_variant chosen; /* of a GEMM's own kernels */

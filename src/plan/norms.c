@@ -12,6 +12,7 @@ static syn_status follow(const syn_left_norm *first, const syn_ctx *ctx, const s
         if (strcmp(syn_gemm_provider(i), first->provider) == 0 &&
             syn_gemm_plan_with(ctx, i, &with, a, b, c, &choice->plan) && choice->plan.norms == first->count) {
             choice->provider = first->provider;
+            choice->from = first->from;
             return SYN_OK;
         }
     return syn_fail(SYN_E_DEVICE, "a product of %d x %d x %d does not leave the norms it did with other rows", g->m, g->n,
@@ -28,7 +29,7 @@ syn_status syn_norms_choose(syn_left_norms *left, int param, const syn_ctx *ctx,
     if (left->decided && one->count) return follow(one, ctx, &with, a, b, c, choice);
     if (left->decided) return syn_gemm_choose(ctx, g, a, b, c, choice);
     SYN_TRY(syn_gemm_choose(ctx, &with, a, b, c, choice));
-    *one = (syn_left_norm){ .variant = choice->plan.variant, .provider = choice->provider, .base = with.norm_base,
+    *one = (syn_left_norm){ .variant = choice->plan.variant, .provider = choice->provider, .from = choice->from, .base = with.norm_base,
                             .count = choice->plan.norms };
     left->count += one->count;
     return SYN_OK;

@@ -12,7 +12,7 @@
 
 typedef struct syn_left_norm {
     syn_gemm_variant variant;
-    const char *provider;
+    const char *provider, *from;
     int base, count; /* partial norms; count 0: none */
 } syn_left_norm;
 

@@ -1,5 +1,6 @@
 /* A plan as text: layers, launches with their traffic, memory. */
 #include "plan/plan.h"
+#include "plan/tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,7 @@ char *syn_plan_print(const syn_plan *plan) {
     for (int i = 0; i < plan->n_lists; i++)
         if (plan->list[i]->rows == plan->batch && plan->list_mode[i] == (plan->loss < 0 ? SYN_MODE_INFER : SYN_MODE_TRAIN))
             print_list(plan, plan->list[i], plan->list_mode[i], &t);
+    if (syn_plan_print_products(plan, &t) != SYN_OK) t.failed = true;
     syn_plan_print_masks(plan, &t);
     if (syn_plan_print_memory(plan, &t) != SYN_OK) t.failed = true;
     if (plan->loss >= 0)
