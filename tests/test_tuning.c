@@ -290,7 +290,8 @@ START_TEST(test_wrong) {
     const bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
     syn_ctx *ctx;
     said s = { 0 };
-    char *copy = syn_format("cp -r '%s/cl' wrong && chmod -R u+w wrong", root ? root : "..");
+    char *copy =
+        syn_format("rm -rf wrong && cp -r '%s/cl' wrong && chmod -R u+w wrong", root ? root : "..");
     ck_assert_int_eq(system(copy), 0);
     free(copy);
     replace_in("wrong/gemm/tile.cl", "fma(xv, yv[v], acc[r][v])",
