@@ -39,8 +39,9 @@ syn_status syn_buffer_create(syn_buffer **b, syn_ctx *ctx, int64_t bytes, const 
         return syn_fail(SYN_E_MEMORY, "%s takes %lld bytes; the largest single allocation of %s is "
                                       "%lld: a smaller batch or a smaller layer would fit", what,
                         (long long)bytes, ctx->info.name, (long long)ctx->profile.max_alloc);
-    cl_int error;
-    cl_mem mem = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &error);
+    cl_int error = CL_SUCCESS;
+    cl_mem mem = syn_pages_buffer(ctx, bytes);
+    if (!mem) mem = clCreateBuffer(ctx->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, &error);
     if (error != CL_SUCCESS) {
         syn_status status = syn_cl_fail(ctx, error, "clCreateBuffer");
         return syn_fail_in(status, "%s, %lld bytes (%lld in use)", what, (long long)bytes,

@@ -150,8 +150,9 @@ static syn_status finish_context(syn_ctx *c, const syn_ctx_opts *o) {
     c->transfer = clCreateCommandQueue(c->context, c->device, 0, &error);
     SYN_CL(c, "clCreateCommandQueue", error);
     const char *awake = getenv("SYNCLINE_AWAKE"); /* 0: for measuring without */
-    if (cpu && strcmp(c->info.platform_name, "Portable Computing Language") == 0 && c->info.compute_units > 1 &&
-        !(awake && strcmp(awake, "0") == 0))
+    const bool pocl = strcmp(c->info.platform_name, "Portable Computing Language") == 0;
+    c->host_memory = pocl && c->info.cpu;
+    if (cpu && pocl && c->info.compute_units > 1 && !(awake && strcmp(awake, "0") == 0))
         SYN_TRY(syn_awake_open(c));
     SYN_TRY(syn_tuning_open(c));
     syn_tuning_load(c);

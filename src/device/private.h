@@ -23,6 +23,7 @@ struct syn_ctx {
     syn_log_fn log;
     void *log_user;
     bool own_queue;
+    bool host_memory; /* the device's memory is the host's, and buffers over it are not copied */
     bool no_selftest;
     atomic_bool used_clblast;
     bool warned_clblast; /* under CLBlast's lock */
@@ -68,6 +69,9 @@ struct syn_buffer {
     int64_t bytes;
     bool counted; /* in ctx->bytes */
 };
+
+/* A buffer in huge pages, or NULL where a plain one does: a small one, or not in host memory. */
+cl_mem syn_pages_buffer(syn_ctx *ctx, int64_t bytes);
 
 void syn_count(syn_counted what);
 
