@@ -48,7 +48,7 @@ static const struct {
 
 /* All weights after some steps, the last of them with fewer rows; malloc'd. */
 static double *train(syn_tensor (*build)(syn_net *), const syn_plan_opts *opts, int64_t *n,
-                     int *launches) {
+                     int *phases) {
     enum { ROWS = 6, STEPS = 4 };
     syn_net *net;
     syn_state *state;
@@ -65,7 +65,7 @@ static double *train(syn_tensor (*build)(syn_net *), const syn_plan_opts *opts, 
     ok(syn_plan_create(&plan, state, &o));
     syn_plan_sizes sizes;
     syn_plan_measure(plan, &sizes);
-    *launches = sizes.launches;
+    *phases = sizes.phases;
     for (int t = 0; t < STEPS; t++) {
         int rows = t == STEPS - 1 ? 5 : ROWS;
         fill_random(x, ROWS * 9, (uint32_t)t, -1, 1);
@@ -95,7 +95,7 @@ START_TEST(test_nets) {
         double *b = train(nets[i].build, &(syn_plan_opts){ .dtype = SYN_DOUBLE, .no_fuse = true },
                           &n, &alone);
         CLOSE(a, b, n, 1e-13, "%s: fused against not", nets[i].name);
-        printf("fuse: %s: %d launches instead of %d, %s\n", nets[i].name, fused, alone,
+        printf("fuse: %s: %d phases instead of %d, %s\n", nets[i].name, fused, alone,
                memcmp(a, b, (size_t)n * sizeof *a) ? "equal to rounding" : "equal bytes");
         ck_assert_int_lt(fused, alone);
         free(b);

@@ -25,10 +25,8 @@ typedef uint ureal;
 
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
-#define KERNEL(name) __kernel void CAT(CAT(name, _), INSTANCE)
-#define PART_OF(name, part) CAT(CAT(CAT(name, _), INSTANCE), part)
-#define PART // of joined launches, which have several templates in one instance
-#define FN(name) PART_OF(name, PART)
+#define FN(name) CAT(CAT(name, _), INSTANCE)
+#define KERNEL(name) __kernel void FN(name)
 
 // Vectors of SYN_VEC elements. Tensor memory is touched through LOAD/STORE (scalar) and
 // VLOAD/VSTORE (vector, element offset, any alignment) only, so a cell may differ from a real; VGET/VSET are

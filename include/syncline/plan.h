@@ -15,14 +15,12 @@ typedef struct syn_plan syn_plan;
 /* What the backward pass makes again from values that it reads anyway, instead of keeping it:
  * outputs of element-wise maps (activations, dropout, sums; not products, not statistics). Results
  * are equal, bit by bit; so with dtype half, where what is kept is rounded, nothing is made again.
- * And how far launches are joined, on CPU profiles: chains of calls by blocks of samples or of columns, and calls side
- * by side, in one launch. Results keep their bits; values live longer.
  */
 typedef enum syn_memory {
-    SYN_MEMORY_BALANCED, /* made again where the arena shrinks by 1/32 or more, with no launch more and at most
-                            1/32 more bytes moved a step; joined while the arena grows by 3/20 at most */
-    SYN_MEMORY_LEAST,    /* made again wherever the arena shrinks by it, random masks too; nothing is joined */
-    SYN_MEMORY_FASTEST,  /* nothing is made again, all is joined that can be */
+    SYN_MEMORY_BALANCED, /* made again where the arena shrinks by 1/32 or more, with no launch or phase more and
+                            at most 1/32 more bytes moved a step */
+    SYN_MEMORY_LEAST,    /* made again wherever the arena shrinks by it, random masks too */
+    SYN_MEMORY_FASTEST,  /* nothing is made again */
     SYN_MEMORY_POLICIES
 } syn_memory;
 
@@ -68,6 +66,7 @@ typedef struct syn_plan_sizes {
     int64_t params, grads, slots, arena, other; /* bytes on the device, data sets left out */
     int64_t peak;                               /* their sum */
     int launches;                               /* of one training step */
+    int phases;                                 /* that run one after the other in them; on GPUs as many */
     double flops, bytes;                        /* of one training step */
 } syn_plan_sizes;
 SYN_API void syn_plan_measure(const syn_plan *plan, syn_plan_sizes *sizes);

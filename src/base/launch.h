@@ -7,7 +7,7 @@
  *     matching #undefs; identical (source, defs) pairs share one instance;
  *   - a kernel is written KERNEL(name)(...): the instance number is appended to the name. Helper
  *     functions of a template are written FN(name)(...), for the same reason;
- *   - in joined launches (plan/join.h) KERNEL(name) becomes a function and get_global_id a macro: on CPUs templates use
+ *   - as phases (plan/phases.h) KERNEL(name) becomes a function and get_global_id a macro: on CPUs templates use
  *     get_global_id, get_global_size and no other work-item function, in the kernel itself;
  *   - a kernel's definition begins a line and has parameters: device/awake.c adds one;
  *   - numbers that differ between batch sizes are kernel arguments (ints), all else is a macro. */
@@ -53,21 +53,15 @@ typedef enum syn_block {
     SYN_BLOCKS
 } syn_block;
 
-/* How work-items may divide a call's tensors among them: by samples of the batch, or by adjacent columns, those of
- * the last axis. */
-typedef enum syn_way { SYN_BY_ROWS, SYN_BY_COLUMNS, SYN_WAYS } syn_way;
-
 typedef struct syn_arg {
     syn_arg_kind kind;
     int value;      /* graph value id, syn_block, or of SCRATCH the list's area */
     int64_t i;      /* INT: the number; SCRATCH: byte offset */
     double r;       /* REAL */
     bool writes;    /* the kernel writes this buffer (guard bytes, traces) */
-    unsigned whole; /* bit w: a work-item reads all of it where the call is divided in way w */
 } syn_arg;
 
-#define SYN_MAX_ARGS 256 /* OpenCL's least maximum of 1024 bytes, in ints */
-#define SYN_OF(way) (1u << (way))
+#define SYN_MAX_ARGS 160
 
 typedef struct syn_call {
     const char *source;      /* "op/colsum.cl" */
@@ -80,10 +74,6 @@ typedef struct syn_call {
     size_t global[3], local[3]; /* local all 0: the driver chooses */
     double flops, bytes;        /* for the plan's printing */
     bool apart;                 /* in a program of its own kind: see src/plan/kernels.h */
-    struct {
-        int dim, each;
-    } by[SYN_WAYS]; /* work-item i along dim takes rows (columns) [i * each, (i + 1) * each) of every argument but
-                       where that says `whole`; each 0: it may touch any. Lets launches be joined: plan/join.h */
 } syn_call;
 
 static inline void syn_call_arg(syn_call *c, syn_arg a) {

@@ -91,11 +91,9 @@ static const syn_option train_options[] = {
     OPT(cli_train_opts, memory, CHOICE, .def = { 1, 1 }, .choices = "balanced|least|fastest",
         .doc =
             "whether the backward pass makes outputs of activations, dropout and sums again "
-            "instead of keeping them: where that frees 1/32 of their memory or more with no launch "
+            "instead of keeping them: where that frees 1/32 of their memory or more with no phase "
             "more and at most 1/32 more bytes moved (balanced), wherever it frees any, masks of "
-            "random layers too (least), or never (fastest); and how far launches are joined on "
-            "CPUs: while the arena grows by 3/20 at most, not at all, wherever they can be; "
-            "results are the same"),
+            "random layers too (least), or never (fastest); results are the same"),
     OPT(cli_train_opts, accumulate, INT, .def = { 1, 1 }, .lo = 1, .hi = 4095,
         .doc = "batches whose mean gradient makes one step"),
     OPT(cli_train_opts, ema, REAL, .lo = 0, .hi = .999999999,

@@ -55,7 +55,7 @@ static void print_kinds(const syn_timing *t) {
         k[at].bytes += t->launch[i].item->call.bytes;
         k[at].flops += t->launch[i].item->call.flops;
     }
-    printf("\n%-38s %8s %9s %6s %7s %8s %7s %7s\n", "kind", "launches", "us", "%", "GB/s",
+    printf("\n%-38s %8s %9s %6s %7s %8s %7s %7s\n", "kind", "phases", "us", "%", "GB/s",
            "GFLOP/s", "% peak", "% copy");
     for (int printed = 0; printed < n; printed++) {
         int most = 0;
@@ -74,13 +74,15 @@ static void print_totals(const syn_timing *t) {
     char a[32], b[32];
     double multiply = t->flops / t->ceilings.flops, stream = t->bytes / t->ceilings.bandwidth;
     double floor = multiply > stream ? multiply : stream;
-    printf("\na step of %d samples: %d launches, %s operations, %s moved\n", t->list->rows,
-           t->n_launches, cli_short_text(a, sizeof a, t->flops),
+    printf("\na step of %d samples: %d launches of %d phases, %s operations, %s moved\n", t->list->rows,
+           t->launched, t->n_launches, cli_short_text(a, sizeof a, t->flops),
            cli_bytes_text(b, sizeof b, t->bytes));
     printf("%-12s %10.1f us a step, median of %d blocks of %d steps, nothing recorded\n",
            "wall time", t->wall * 1e6, t->blocks, t->steps);
     printf("%-12s %10.1f us, %.1f %% of wall time; recording them, a step took %.1f us\n",
            "kernels", t->kernels * 1e6, 100 * t->kernels / t->wall, t->recorded * 1e6);
+    if (t->launched < t->n_launches)
+        printf("%-12s %10.1f us a step, every phase a launch of its own, as in the table\n", "apart", t->apart * 1e6);
     printf("%-12s %10.1f us at this device's peak of %.1f GFLOP/s and copy of %.1f GB/s, both "
            "measured here: %.0f %% "
            "of wall time\n",
@@ -97,7 +99,7 @@ static void print(const syn_timing *t) {
         if (cli_columns(syn_timing_layer(t, &t->launch[i])) > width[1])
             width[1] = cli_columns(syn_timing_layer(t, &t->launch[i]));
     }
-    printf("%4s   %-*s  %-*s %9s %6s %10s %9s %7s %8s %7s %7s\n", "", width[0], "launch", width[1],
+    printf("%4s   %-*s  %-*s %9s %6s %10s %9s %7s %8s %7s %7s\n", "", width[0], "phase", width[1],
            "layer", "us", "%", "KiB", "MFLOP", "GB/s", "GFLOP/s", "% peak", "% copy");
     for (int i = 0; i < t->n_launches; i++) print_row(t, &t->launch[i], i, width);
     print_kinds(t);

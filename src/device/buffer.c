@@ -57,7 +57,15 @@ syn_status syn_buffer_sub(syn_buffer **b, syn_buffer *parent, int64_t offset, in
     cl_mem mem = clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
                                    &region, &error);
     SYN_CL(parent->ctx, "clCreateSubBuffer", error);
-    return make(b, parent->ctx, mem, bytes, false);
+    SYN_TRY(make(b, parent->ctx, mem, bytes, false));
+    (*b)->parent = parent;
+    (*b)->offset = offset;
+    return SYN_OK;
+}
+
+syn_buffer *syn_buffer_whole(syn_buffer *b, int64_t *offset) {
+    *offset = b->parent ? b->offset : 0;
+    return b->parent ? b->parent : b;
 }
 
 syn_status syn_buffer_wrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset,

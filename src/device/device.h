@@ -35,6 +35,8 @@ syn_status syn_buffer_wrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t 
 syn_status syn_buffer_rewrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset, int64_t bytes);
 void syn_buffer_destroy(syn_buffer *b);
 bool syn_buffer_owned(const syn_buffer *b); /* made by syn_buffer_create */
+/* The buffer that b is a part of, b itself when it is none; *offset: where in it, bytes. */
+syn_buffer *syn_buffer_whole(syn_buffer *b, int64_t *offset);
 int64_t syn_buffer_bytes(const syn_buffer *b);
 
 /* On the compute queue, in order. wait: returns when done; else the host memory must stay as it is

@@ -101,13 +101,6 @@ static char *take_defs(syn_text *t) {
     return NULL;
 }
 
-/* Work-item i along dim takes `each` rows of the batch, or columns of C. */
-static void divide(syn_call *c, bool batch, int dim, int each) {
-    const syn_way way = batch ? SYN_BY_ROWS : SYN_BY_COLUMNS;
-    c->by[way].dim = dim;
-    c->by[way].each = each;
-}
-
 /* Packs Y, or X the same way: then its rows are the lanes. */
 static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, syn_call *c) {
     int wide = is_x ? g->mr : g->nv * g->vec, lanes = is_x ? g->rows : g->lanes;
@@ -131,7 +124,6 @@ static void add_pack(const product *g, bool is_x, syn_arg from, syn_arg panels, 
     c->global[turn ? 1 : 0] = (size_t)syn_ceil_div(lanes, wide);
     c->global[2] = 1;
     c->bytes = 2.0 * size_of(g, half) * lanes * g->depth;
-    if (!g->depth_vary && syn_ceil_div(g->depth, chunk) == 1) divide(c, is_x ? g->rows_vary : g->lanes_vary, turn ? 1 : 0, wide);
 }
 
 static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_call *c) {
@@ -163,12 +155,6 @@ static void add_tile(const product *g, syn_arg x, syn_arg y, syn_arg c_arg, syn_
                  g->x_row, g->x_packed ? g->mr : g->x_step, g->y_step,
                  g->trans ? g->rows : g->lanes);
     c->defs = take_defs(&t);
-    if ((g->rows_vary || g->lanes_vary) && !g->chunk) {
-        divide(c, g->rows_vary, lanes_first, g->mr * g->turns);
-        divide(c, g->lanes_vary, !lanes_first, panel);
-        x.whole = SYN_OF(g->rows_vary ? SYN_BY_COLUMNS : SYN_BY_ROWS);
-        y.whole = SYN_OF(g->rows_vary ? SYN_BY_ROWS : SYN_BY_COLUMNS);
-    }
     syn_call_arg(c, x);
     syn_call_arg(c, y);
     syn_call_arg(c, c_arg);

@@ -68,6 +68,8 @@ struct syn_buffer {
     cl_mem mem;
     int64_t bytes;
     bool counted; /* in ctx->bytes */
+    syn_buffer *parent; /* of a sub-buffer, which must live as long, else NULL */
+    int64_t offset;
 };
 
 /* A buffer in huge pages, or NULL where a plain one does: a small one, or not in host memory. */

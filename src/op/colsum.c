@@ -30,7 +30,6 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         c.global[0] = (size_t)syn_ceil_div(cols, span);
         c.global[1] = (size_t)blocks;
         c.local[0] = c.local[1] = 1;
-        if (blocks == 1) c.by[SYN_BY_COLUMNS].each = (int)span;
         if (!e->profile->cpu) {
             c.local[0] = 64;
             c.global[0] = (size_t)syn_round_up((int64_t)c.global[0], 64);

@@ -35,7 +35,7 @@ syn_status syn_column_forward(syn_emit *e, const syn_node *n, int64_t group, int
     syn_text defs = { 0 };
     syn_norm_defines(e, n, true, &defs);
     syn_text_add(&defs, "#define GROUP %lld\n%s", (long long)group, more_defs);
-    const int64_t width = syn_norm_columns(e, cols, group, syn_ceil_div(matrices, block), &c, &defs);
+    syn_norm_columns(e, cols, group, syn_ceil_div(matrices, block), &c, &defs);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.gamma, false);
     syn_norm_arg(&c, p.beta, false);
@@ -47,7 +47,6 @@ syn_status syn_column_forward(syn_emit *e, const syn_node *n, int64_t group, int
     syn_call_arg(&c, syn_int(rows));
     syn_call_arg(&c, syn_int(matrices));
     syn_call_arg(&c, syn_int(block));
-    if (matrices == 1) c.by[SYN_BY_COLUMNS].each = (int)width;
     c.flops = 8.0 * (double)(matrices * rows * cols);
     c.bytes = 2.0 * (double)(matrices * rows * cols * syn_emit_real(e));
     return syn_norm_call_with(e, &c, &defs, 0, map, p.y);
@@ -63,7 +62,7 @@ syn_status syn_column_backward(syn_emit *e, const syn_node *n, int64_t group, in
     syn_text defs = { 0 };
     syn_norm_defines(e, n, false, &defs);
     syn_text_add(&defs, "#define GROUP %lld\n", (long long)group);
-    const int64_t width = syn_norm_columns(e, cols, group, blocks, &c, &defs);
+    syn_norm_columns(e, cols, group, blocks, &c, &defs);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.dy, false);
     syn_norm_arg(&c, p.gamma, false);
@@ -75,7 +74,6 @@ syn_status syn_column_backward(syn_emit *e, const syn_node *n, int64_t group, in
     syn_call_arg(&c, syn_int(rows));
     syn_call_arg(&c, syn_int(matrices));
     syn_call_arg(&c, syn_int(block));
-    if (direct) c.by[SYN_BY_COLUMNS].each = (int)width;
     c.flops = 12.0 * (double)(matrices * rows * cols);
     c.bytes = 3.0 * (double)(matrices * rows * cols * syn_emit_real(e));
     SYN_TRY(syn_norm_call(e, &c, &defs, direct ? 0 : 2 * area));

@@ -151,10 +151,7 @@ syn_status syn_map_epilogue(syn_emit *e, const syn_node *n, int given, syn_epilo
         }
         syn_text_add(&params, ", __global const %s *i%d", syn_map_type(&w, n->in[k]), k);
         syn_text_add(&args, ", i%d", k);
-        ep->arg[ep->n_args] = syn_in(n->in[k]);
-        if (w.in[k] == SYN_MAP_ROW) ep->arg[ep->n_args].whole = SYN_OF(SYN_BY_ROWS);
-        if (w.in[k] == SYN_MAP_ONE) ep->arg[ep->n_args].whole = SYN_OF(SYN_BY_ROWS) | SYN_OF(SYN_BY_COLUMNS);
-        ep->n_args++;
+        ep->arg[ep->n_args++] = syn_in(n->in[k]);
         ep->bytes += syn_emit_bytes(e, n->in[k]);
     }
     for (int o = 1; o < n->n_out; o++) {

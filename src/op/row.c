@@ -17,7 +17,6 @@ syn_status syn_row_call(const syn_emit *e, int like, const char *source, const c
     c->local[0] = e->profile->cpu ? 1 : 64;
     int64_t items = e->profile->cpu ? syn_ceil_div(rows, 8) : rows;
     c->global[0] = (size_t)syn_round_up(items, (int64_t)c->local[0]);
-    if (rows == e->rows) c->by[SYN_BY_ROWS].each = e->profile->cpu ? 8 : 1;
     c->flops = 4.0 * (double)(rows * cols);
     c->bytes = 2.0 * syn_emit_bytes(e, like);
     return SYN_OK;

@@ -1,13 +1,15 @@
 /* Binding: buffers and kernels for a placed list, once; running it afterwards sets nothing. */
 #include "plan/list.h"
+#include "plan/phases.h"
 #include "plan/state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 syn_status syn_list_want(syn_list *l, syn_kernels *kernels) {
+    SYN_TRY(syn_phases_want(l, kernels, syn_ctx_profile_of(kernels->ctx)->compute_units));
     for (int i = 0; i < l->n_items; i++)
-        if (!l->item[i].in_library) SYN_TRY(syn_kernels_want(kernels, &l->item[i].call, &l->item[i].instance));
+        if (!l->item[i].in_library && !l->item[i].phase) SYN_TRY(syn_kernels_want(kernels, &l->item[i].call, &l->item[i].instance));
     return SYN_OK;
 }
 
@@ -74,8 +76,9 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
         const syn_place *p = &l->place[l->storage[v]];
         SYN_TRY(syn_buffer_sub(&l->value[v], b->slab[p->slab], p->offset, p->bytes));
     }
-    for (int i = 0; i < l->n_items; i++) SYN_TRY(syn_item_bind(&l->item[i], l, b, dtype));
-    return SYN_OK;
+    for (int i = 0; i < l->n_items; i++)
+        if (!l->item[i].phase) SYN_TRY(syn_item_bind(&l->item[i], l, b, dtype));
+    return syn_phases_bind(l, b, dtype);
 }
 
 syn_status syn_value_read(const syn_list *l, int value, syn_dtype dtype, double *out, int64_t n) {
@@ -98,14 +101,29 @@ syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
                             l->value[syn_value_root(l->graph, a[2].value)], item->scratch_buffer);
 }
 
+/* Phases in a row, as few as make a launch of their own when they are wanted apart. */
+static int phases_at(const syn_list *l, int first, int end) {
+    int n = 0;
+    while (first + n < end && l->item[first + n].phase && !(n && l->apart)) n++;
+    return n;
+}
+
+int syn_list_launches(const syn_list *l, int first, int count) {
+    int launches = 0;
+    for (int i = first, n; i < first + count; i += n ? n : 1, launches++) n = phases_at(l, i, first + count);
+    return launches;
+}
+
 syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
-    for (int i = first; i < first + count; i++) {
-        const syn_item *item = &l->item[i];
-        if (l->trace)
-            syn_ctx_log(ctx, SYN_LOG_TRACE, "run: %d rows, launch %d: %s %zu x %zu x %zu", l->rows, i,
-                        item->in_library ? "gemm" : item->call.entry, item->call.global[0],
-                        item->call.global[1], item->call.global[2]);
-        SYN_TRY(syn_item_run(&l->item[i], l, ctx));
+    for (int i = first, n; i < first + count; i += n ? n : 1) {
+        n = phases_at(l, i, first + count);
+        for (int k = i; l->trace && k < i + (n ? n : 1); k++) {
+            const syn_call *c = &l->item[k].call;
+            syn_ctx_log(ctx, SYN_LOG_TRACE, "run: %d rows, launch %d: %s %zu x %zu x %zu%s", l->rows, k,
+                        l->item[k].in_library ? "gemm" : c->entry, c->global[0], c->global[1], c->global[2],
+                        n ? ", a phase" : "");
+        }
+        SYN_TRY(n ? syn_phases_run(l, ctx, i, n) : syn_item_run(&l->item[i], l, ctx));
     }
     return SYN_OK;
 }

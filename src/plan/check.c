@@ -32,15 +32,18 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
         /* Zero-byte blocks are one byte on the device. */
         z->slots = syn_plan_slots(plan) ? plan->grad_length * real * syn_plan_slots(plan) : 1;
     }
+    z->other += plan->tables.code_bytes + plan->tables.sync_bytes + plan->tables.own;
     z->peak = z->params + z->grads + z->slots + z->arena + z->other;
     for (int i = 0; i < plan->n_lists && plan->has_graph[SYN_MODE_TRAIN]; i++) {
         if (plan->list_mode[i] != SYN_MODE_TRAIN || plan->list[i]->rows != plan->batch) continue;
         const syn_list *l = plan->list[i];
-        z->launches = 0;
-        for (int k = 0; k < plan->n_fed; k++) z->launches += syn_fed_value(l->graph, &plan->fed[k]) >= 0;
+        z->phases = 0;
+        for (int k = 0; k < plan->n_fed; k++) z->phases += syn_fed_value(l->graph, &plan->fed[k]) >= 0;
+        z->launches = z->phases + syn_list_launches(l, 0, l->n_nodes_items);
         for (int k = 0; k < l->n_items; k++) {
             if (!syn_plan_item_in_step(plan, k - l->n_nodes_items)) continue;
-            z->launches++;
+            z->phases++;
+            z->launches += k >= l->n_nodes_items;
             z->flops += l->item[k].call.flops;
             z->bytes += l->item[k].call.bytes;
         }

@@ -11,6 +11,7 @@ void syn_kernels_free(syn_kernels *k) {
     for (int i = 0; i < k->n; i++) {
         free(k->instance[i].text);
         free(k->instance[i].name);
+        free(k->instance[i].kinds);
     }
     for (int i = 0; i < k->n_programs; i++) syn_program_destroy(k->program[i]);
     free(k->instance);
@@ -46,33 +47,78 @@ syn_status syn_call_text(const syn_call *call, syn_text *t) {
     return syn_no_memory(4096);
 }
 
-syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance) {
-    syn_text t;
-    SYN_TRY(syn_call_text(call, &t));
-    size_t entry = strlen(call->entry);
+/* The instance of this text among kernels, or functions of one program. */
+static int find(const syn_kernels *k, const syn_call *call, bool phase, const syn_program *program, const char *text) {
+    const size_t entry = strlen(call->entry);
     for (int i = 0; i < k->n; i++) {
         const syn_instance *in = &k->instance[i];
-        if (in->apart == call->apart && strncmp(in->name, call->entry, entry) == 0 && in->name[entry] == '_' &&
-            strchr(in->name + entry + 1, '_') == NULL && strcmp(in->text, t.s) == 0) {
-            syn_text_free(&t);
-            *instance = i;
-            return SYN_OK;
-        }
+        if (in->phase == phase && (!phase || in->program == program) && in->apart == call->apart &&
+            strncmp(in->name, call->entry, entry) == 0 && in->name[entry] == '_' &&
+            strchr(in->name + entry + 1, '_') == NULL && strcmp(in->text, text) == 0)
+            return i;
     }
+    return -1;
+}
+
+static char *kinds_of(const syn_call *call) {
+    char *kinds = malloc((size_t)call->n_args + 1);
+    for (int i = 0; kinds && i < call->n_args; i++)
+        kinds[i] = call->arg[i].kind == SYN_ARG_INT ? 'i' : call->arg[i].kind == SYN_ARG_REAL ? 'r' : 'p';
+    if (kinds) kinds[call->n_args] = 0;
+    return kinds;
+}
+
+/* Takes the text. */
+static syn_status add(syn_kernels *k, const syn_call *call, bool phase, char *text, int *instance) {
     if (!syn_grow(&k->instance, &k->cap, k->n + 1, sizeof *k->instance)) {
-        syn_text_free(&t);
+        free(text);
         return syn_no_memory(sizeof *k->instance);
     }
     int number = 0;
     for (int i = 0; i < k->n; i++) number += k->instance[i].apart == call->apart;
-    char *name = syn_format("%s_%d", call->entry, number);
-    if (!name) {
-        syn_text_free(&t);
+    char *name = syn_format("%s_%d", call->entry, number), *kinds = phase ? kinds_of(call) : NULL;
+    if (!name || (phase && !kinds)) {
+        free(text);
+        free(name);
+        free(kinds);
         return syn_no_memory(64);
     }
     *instance = k->n;
-    k->instance[k->n++] = (syn_instance){ .text = t.s, .name = name, .number = number, .apart = call->apart };
+    k->instance[k->n++] = (syn_instance){ .text = text, .name = name, .number = number, .apart = call->apart,
+                                          .phase = phase, .kinds = kinds };
     return SYN_OK;
+}
+
+syn_status syn_kernels_want(syn_kernels *k, const syn_call *call, int *instance) {
+    syn_text t;
+    SYN_TRY(syn_call_text(call, &t));
+    *instance = find(k, call, false, NULL, t.s);
+    if (*instance < 0) return add(k, call, false, t.s, instance);
+    syn_text_free(&t);
+    return SYN_OK;
+}
+
+syn_status syn_kernels_want_phases(syn_kernels *k, const syn_call *const *call, int n, int *instance) {
+    syn_text *t = calloc((size_t)n + 1, sizeof *t);
+    syn_status status = t ? SYN_OK : syn_no_memory((size_t)n * sizeof *t);
+    for (int i = 0; status == SYN_OK && i < n; i++) status = syn_call_text(call[i], &t[i]);
+    bool all = false;
+    for (int p = 0; status == SYN_OK && p < k->n_programs && !all; p++) {
+        all = true;
+        for (int i = 0; i < n && all; i++) {
+            instance[i] = find(k, call[i], true, k->program[p], t[i].s);
+            all = instance[i] >= 0;
+        }
+    }
+    for (int i = 0; status == SYN_OK && i < n && !all; i++) {
+        instance[i] = find(k, call[i], true, NULL, t[i].s);
+        if (instance[i] >= 0) continue;
+        status = add(k, call[i], true, t[i].s, &instance[i]);
+        t[i].s = NULL;
+    }
+    for (int i = 0; t && i < n; i++) syn_text_free(&t[i]);
+    free(t);
+    return status;
 }
 
 /* Order matters: later files use earlier ones. */
@@ -82,7 +128,7 @@ static const char *const base[] = { "base/real.cl",   "base/math.cl", "base/cont
 
 static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
     const syn_profile *p = syn_ctx_profile_of(k->ctx);
-    bool dbl = k->dtype == SYN_DOUBLE;
+    bool dbl = k->dtype == SYN_DOUBLE, phases = false;
     syn_text_add(t, "#define SYN_DOUBLE %d\n#define SYN_CPU %d\n#define SYN_VEC %d\n#define SYN_HALF %d\n", dbl, p->cpu,
                  dbl ? p->vec_double : p->vec_float, k->dtype == SYN_HALF);
     for (size_t i = 0; i < SYN_COUNT(base); i++) {
@@ -94,9 +140,13 @@ static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
     for (int i = 0; i < k->n; i++) {
         const syn_instance *in = &k->instance[i];
         if (in->program || in->apart != apart) continue;
-        syn_text_add(t, "#define INSTANCE %d\n%s#undef INSTANCE\n", in->number, in->text);
+        phases |= in->phase;
+        syn_text_add(t, "#define INSTANCE %d\n", in->number);
+        if (in->phase) syn_phase_function(t, in->text);
+        else syn_text_put(t, in->text, strlen(in->text));
+        syn_text_add(t, "#undef INSTANCE\n");
     }
-    return syn_text_status(t);
+    return phases ? syn_phase_kernel(t, k->instance, k->n) : syn_text_status(t);
 }
 
 static syn_status build(syn_kernels *k, bool apart) {

@@ -1,5 +1,6 @@
-/* Emitting launch lists; join.c joins launches, lives.c places what they touch, bind.c does the rest. */
+/* Emitting launch lists; phases.c has them run as phases, lives.c places what they touch, bind.c does the rest. */
 #include "plan/list.h"
+#include "plan/phases.h"
 
 #include "op/map_text.h"
 
@@ -132,7 +133,6 @@ static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta
         item->lead = i == first;
         item->variant = choice.plan.kernel;
         item->chosen = choice.plan.variant;
-        if (m != e->rows) item->call.by[SYN_BY_ROWS].each = 0; /* its rows are no samples */
     }
     c->list->item[c->list->n_items - 1].map = map;
     return SYN_OK;
@@ -192,10 +192,6 @@ syn_status syn_list_append(syn_list *l, syn_call *call) {
 
 void syn_item_free(syn_item *item) {
     call_free(&item->call);
-    for (int i = 0; i < item->n_parts; i++) syn_item_free(&item->part[i]);
-    free(item->part);
-    item->part = NULL;
-    item->n_parts = 0;
     syn_kernel_destroy(item->kernel);
     syn_buffer_destroy(item->scratch_buffer);
     for (int i = 0; i < item->n_pieces; i++) syn_buffer_destroy(item->piece[i]);
@@ -211,6 +207,7 @@ void syn_list_free(syn_list *l) {
     for (int v = 0; l->value && v < l->graph->n_values; v++)
         if (l->graph->value[v].kind == SYN_VALUE_TEMP && l->graph->value[v].alias < 0)
             syn_buffer_destroy(l->value[v]);
+    syn_phases_free(&l->phases);
     free(l->item);
     free(l->area);
     free(l->storage);

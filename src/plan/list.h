@@ -8,7 +8,7 @@
 #include "plan/norms.h"
 #include "plan/place.h"
 
-enum { SYN_MAX_SLABS = 16 };
+enum { SYN_MAX_SLABS = 16, SYN_MAX_BASES = 32 };
 
 typedef struct syn_item {
     syn_call call;
@@ -27,15 +27,27 @@ typedef struct syn_item {
     syn_buffer *scratch_buffer;
     syn_buffer **piece; /* sub-buffers of the scratch that are kernel arguments: kernels hold none */
     int n_pieces, cap_pieces;
-    struct syn_item *part; /* of joined launches (join.h): what they run, strand by strand */
-    int n_parts, strand;
-    syn_way way;           /* of a part: how its strand is divided, SYN_WAYS: a strand of its own */
+    bool phase; /* run by the list's kernel (phases.h); else a launch of its own */
 } syn_item;
 
 typedef struct syn_area {
     int64_t bytes;
     int place;
 } syn_area;
+
+/* The kernel that runs a list's phases (phases.h), and its tables. */
+typedef struct syn_phases {
+    syn_buffer *code, *sync;         /* parts of the plan's, or own where that is too small */
+    int64_t code_bytes, sync_bytes;
+    syn_buffer *base[SYN_MAX_BASES]; /* borrowed: what arguments lie in */
+    int n_bases, workers;
+    syn_program *program;            /* borrowed */
+    struct syn_phases_run {
+        int first, count;
+        syn_kernel *kernel;
+    } *run;                          /* made when first asked for */
+    int n_runs, cap_runs;
+} syn_phases;
 
 typedef struct syn_list {
     const syn_graph *graph;
@@ -54,7 +66,16 @@ typedef struct syn_list {
     syn_buffer **value; /* of each graph value; NULL until bound, or where it has none */
     syn_buffer *slab[SYN_MAX_SLABS]; /* borrowed */
     bool trace;        /* SYNCLINE_TRACE=run: every launch goes to the log */
+    bool apart;        /* every phase is a launch, for measuring them */
+    syn_phases phases;
 } syn_list;
+
+/* Where the tables of a plan's lists are: of those made with it, and as much again for those of other batches. */
+typedef struct syn_phase_room {
+    syn_buffer *code, *sync;
+    int64_t code_bytes, sync_bytes, used;
+    int64_t own; /* bytes of lists that found no room */
+} syn_phase_room;
 
 /* What binding needs from the plan. */
 typedef struct syn_binding {
@@ -64,6 +85,7 @@ typedef struct syn_binding {
     syn_buffer *const *param;  /* by parameter number; NULL entries: not there */
     syn_buffer *const *grad;
     syn_buffer *const *block;  /* by syn_block */
+    syn_phase_room *tables;
 } syn_binding;
 
 /* Emits every node; `left` (or NULL): norms that products leave. Machinery is appended by the caller (syn_list_append), then syn_list_place. */
@@ -79,6 +101,8 @@ syn_status syn_list_place(syn_list *l, const syn_profile *p, syn_dtype dtype);
 syn_status syn_list_want(syn_list *l, syn_kernels *kernels);
 syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype);
 syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count);
+/* How many launches that is: phases in a row are one. */
+int syn_list_launches(const syn_list *l, int first, int count);
 void syn_list_free(syn_list *l);
 
 /* Elements of a value of a bound list as double and back, however they are kept. Waits. */

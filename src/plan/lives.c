@@ -20,32 +20,13 @@ static bool reads(const syn_graph *g, const syn_node *n, int root) {
     return false;
 }
 
-/* Whether the part alone touches what stands at `home`, or only parts before it in its strand do, each in its share. */
-static bool alone(const syn_list *l, const syn_item *item, const syn_item *part, int home) {
-    for (int p = 0; p < item->n_parts; p++) {
-        const syn_item *q = &item->part[p];
-        for (int k = 0; q != part && k < q->call.n_args; k++) {
-            const syn_arg *a = &q->call.arg[k];
-            if (a->kind != SYN_ARG_VALUE || l->storage[syn_value_root(l->graph, a->value)] != home) continue;
-            if (q > part || q->strand != part->strand || a->whole & SYN_OF(q->way)) return false;
-        }
-    }
-    for (int k = 0; k < part->call.n_args; k++) {
-        const syn_arg *a = &part->call.arg[k];
-        if (a->kind == SYN_ARG_VALUE && l->storage[syn_value_root(l->graph, a->value)] == home &&
-            item->n_parts && a->whole & SYN_OF(part->way))
-            return false;
-    }
-    return true;
-}
-
 /* An element-wise item, or a product with a map behind it, writes over what the map reads of the
- * same size and nobody reads later; a product's own operands stay. part: of item number i, or that itself. */
-static void share(syn_list *l, const life *lives, int i, const syn_item *part, syn_dtype dtype) {
+ * same size and nobody reads later; a product's own operands stay. */
+static void share(syn_list *l, const life *lives, int i, syn_dtype dtype) {
     const syn_graph *g = l->graph;
     const syn_item *item = &l->item[i];
-    if (part->node < 0 || (!part->map && !g->node[part->node].op->in_place)) return;
-    const syn_node *own = &g->node[part->node], *n = part->map ? &g->node[part->map] : own;
+    if (item->node < 0 || (!item->map && !g->node[item->node].op->in_place)) return;
+    const syn_node *own = &g->node[item->node], *n = item->map ? &g->node[item->map] : own;
     for (int o = 0; o < n->n_out; o++) {
         int out = syn_value_root(g, n->out[o]);
         if (g->value[out].kind != SYN_VALUE_TEMP || g->value[out].integer || lives[out].forever ||
@@ -59,8 +40,7 @@ static void share(syn_list *l, const life *lives, int i, const syn_item *part, s
                 (own != n && reads(g, own, in)) || g->value[in].batched != g->value[out].batched ||
                 g->value[in].integer != g->value[out].integer ||
                 syn_value_half(g, in, dtype) != syn_value_half(g, out, dtype) ||
-                syn_value_count(g, in) != syn_value_count(g, out) || l->place[home].last != i ||
-                !alone(l, item, part, home))
+                syn_value_count(g, in) != syn_value_count(g, out) || l->place[home].last != i)
                 continue;
             l->storage[out] = home;
             l->place[home].last = lives[out].last;
@@ -99,11 +79,7 @@ static void place_values(syn_list *l, const life *lives, syn_dtype dtype) {
                                    .first = lives[v].forever ? 0 : lives[v].first,
                                    .last = lives[v].forever ? l->n_items : lives[v].last };
     }
-    for (int i = 0; i < l->n_items; i++) {
-        const syn_item *item = &l->item[i];
-        if (!item->n_parts) share(l, lives, i, item, dtype);
-        for (int p = 0; p < item->n_parts; p++) share(l, lives, i, &item->part[p], dtype);
-    }
+    for (int i = 0; i < l->n_items; i++) share(l, lives, i, dtype);
     for (int v = 0; v < g->n_values; v++)
         if (l->storage[v] != v) l->place[v].bytes = 0;
 }

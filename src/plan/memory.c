@@ -1,18 +1,13 @@
-/* What the backward pass makes again, and how far launches are joined: training graphs are tried, emitted and
- * placed without a buffer, and of those that the policy allows the least arena is taken. */
+/* What the backward pass makes again: training graphs are tried, emitted and placed without a
+ * buffer, and of those that the policy allows the least arena is taken. */
 #include "op/map.h"
-#include "plan/join.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
 
-/* balanced: no launch more, at most so many more bytes moved, and at least so much less of arena.
+/* balanced: no launch (or phase, plan/phases.h) more, at most so many more bytes moved, and at least so much less of arena.
  */
 static const double LITTLE = 1. / 32;
-/* ... and joined launches may take so much more arena than launches apart. */
-static const double JOINED = 3. / 20;
-/* Of plans that only predict, in bytes: what a chain of launches may keep. */
-enum { PREDICTED = 1 << 20 };
 enum { STEPS = 8 }; /* outputs are looked at in so many parts: a try takes a millisecond or so */
 
 static bool masks_kept(const syn_plan *plan) {
@@ -37,11 +32,11 @@ static syn_status try(const syn_plan *plan, syn_recompute how, syn_memory_use *u
     if (status == SYN_OK) status = syn_plan_emit(&copy, SYN_MODE_TRAIN, plan->batch, &l);
     use->could = copy.recomputable;
     use->masks_kept = masks_kept(&copy);
-    for (int k = 0; k < plan->n_fed; k++) use->launches += syn_fed_value(g, &plan->fed[k]) >= 0;
+    for (int k = 0; k < plan->n_fed; k++) use->phases += syn_fed_value(g, &plan->fed[k]) >= 0;
     for (int i = 0; i < l.n_slabs; i++) use->arena += l.slab_bytes[i];
     for (int i = 0; i < l.n_items; i++) {
         if (!syn_plan_item_in_step(&copy, i - l.n_nodes_items)) continue;
-        use->launches++;
+        use->phases++;
         use->bytes += l.item[i].call.bytes;
     }
     if (copy.rest != plan->rest) free(copy.rest);
@@ -53,7 +48,7 @@ static syn_status try(const syn_plan *plan, syn_recompute how, syn_memory_use *u
 
 static bool allowed(syn_memory policy, const syn_memory_use *plain, const syn_memory_use *use) {
     return policy == SYN_MEMORY_LEAST ||
-           (use->launches <= plain->launches && use->bytes <= plain->bytes * (1 + LITTLE));
+           (use->phases <= plain->phases && use->bytes <= plain->bytes * (1 + LITTLE));
 }
 
 /* The outputs of the first layers live longest. As many of them as the policy allows; then as few
@@ -62,7 +57,7 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
                          const syn_memory_use *plain, syn_memory_use *best) {
     const int step = (plain->could + STEPS - 1) / STEPS;
     syn_memory_use most, use;
-    syn_recompute how = { .count = plain->could, .joined = joined, .drawn = plain->how.drawn, .room = plain->how.room };
+    syn_recompute how = { .count = plain->could, .joined = joined, .drawn = plain->how.drawn };
     int low = 0, high = plain->could;
     if (!high) return SYN_OK;
     SYN_TRY(try(plan, how, &most));
@@ -101,54 +96,30 @@ static syn_status search(const syn_plan *plan, syn_memory policy, bool joined,
     return SYN_OK;
 }
 
-/* Launches joined within `room`, and what may be made again besides, judged against launches apart (NULL: not). */
-static syn_status with_room(const syn_plan *plan, syn_memory policy, int64_t room, const syn_memory_use *apart,
-                            syn_memory_use *best) {
+static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
     syn_memory_use plain;
-    SYN_TRY(try(plan, (syn_recompute){ .room = room }, &plain));
+    SYN_TRY(try(plan, (syn_recompute){ 0 }, &plain));
     *best = plain;
-    if (apart) {
-        plain.launches = apart->launches;
-        plain.bytes = apart->bytes;
-    }
     if (policy == SYN_MEMORY_FASTEST) return SYN_OK;
     SYN_TRY(search(plan, policy, true, &plain, best));
     if (policy != SYN_MEMORY_LEAST) return SYN_OK;
     SYN_TRY(search(plan, policy, false, &plain, best));
     if (!plain.masks_kept) return SYN_OK;
-    SYN_TRY(try(plan, (syn_recompute){ .drawn = true, .room = room }, &plain));
+    SYN_TRY(try(plan, (syn_recompute){ .drawn = true }, &plain));
     if (plain.arena < best->arena) *best = plain;
     SYN_TRY(search(plan, policy, true, &plain, best));
     return search(plan, policy, false, &plain, best);
 }
 
-/* Balanced: launches are joined as far as the arena may grow for it. */
-static syn_status choose(const syn_plan *plan, syn_memory policy, syn_memory_use *best) {
-    if (policy != SYN_MEMORY_BALANCED)
-        return with_room(plan, policy, policy == SYN_MEMORY_LEAST ? 0 : SYN_JOIN_ALL, NULL, best);
-    syn_memory_use apart, plain;
-    SYN_TRY(try(plan, (syn_recompute){ 0 }, &plain));
-    SYN_TRY(with_room(plan, policy, 0, NULL, &apart));
-    if (syn_ctx_profile_of(plan->ctx)->cpu && plan->fuse)
-        for (int64_t room = SYN_JOIN_ALL; room && room >= plain.arena / 64;
-             room = room == SYN_JOIN_ALL ? plain.arena / 4 : room / 2) {
-            SYN_TRY(with_room(plan, policy, room, &plain, best));
-            if ((double)best->arena <= (double)apart.arena * (1 + JOINED)) return SYN_OK;
-        }
-    *best = apart;
-    return SYN_OK;
-}
-
 syn_status syn_plan_choose_memory(syn_plan *plan) {
-    static const int64_t predicting[SYN_MEMORY_POLICIES] = { [SYN_MEMORY_BALANCED] = PREDICTED,
-                                                             [SYN_MEMORY_FASTEST] = SYN_JOIN_ALL };
     syn_memory_use best;
-    plan->recompute.room = predicting[plan->memory];
-    if (!plan->has_graph[SYN_MODE_TRAIN] || plan->memory == SYN_MEMORY_FASTEST) return SYN_OK;
+    if (plan->memory == SYN_MEMORY_FASTEST ||
+        (plan->memory == SYN_MEMORY_BALANCED && !plan->recomputable))
+        return SYN_OK;
     SYN_TRY(choose(plan, plan->memory, &best));
     plan->recomputable = best.could;
-    plan->recompute = best.how;
     if (!best.how.count && !best.how.drawn) return SYN_OK;
+    plan->recompute = best.how;
     syn_graph_free(&plan->graph[SYN_MODE_TRAIN]);
     SYN_TRY(syn_plan_build_train(plan));
     plan->recomputable = best.could;
@@ -166,14 +137,14 @@ syn_status syn_plan_print_memory(const syn_plan *plan, syn_text *t) {
     if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
     syn_plan_sums(plan, &z);
     syn_text_add(t, "\n%-22s %10s %10s %9s %11s  made again by the backward pass\n",
-                 "memory policy", "arena KiB", "peak KiB", "launches", "MiB moved");
+                 "memory policy", "arena KiB", "peak KiB", "phases", "MiB moved");
     for (size_t i = 0; i < SYN_COUNT(row); i++) {
         syn_memory_use use;
         SYN_TRY(choose(plan, row[i].policy, &use));
         const bool taken = row[i].policy == plan->memory;
         syn_text_add(t, "  %c %-18s %10.1f %10.1f %9d %11.1f  ", taken ? '*' : ' ', row[i].name,
                      (double)use.arena / 1024, (double)(z.peak - z.arena + use.arena) / 1024,
-                     use.launches, use.bytes / 1048576);
+                     use.phases, use.bytes / 1048576);
         if (use.could)
             syn_text_add(t, "%d of %d outputs of maps", use.how.count, use.could);
         else

@@ -119,31 +119,6 @@ static const char *layer_name(const syn_plan *plan, int layer) {
     return layer >= 0 ? plan->state->net->layer[layer].name : "the input";
 }
 
-/* Whether what part p of a joined launch wrote at value was written over by a later one. */
-static bool written_over(const syn_list *l, const syn_item *item, int p, int value) {
-    const syn_graph *g = l->graph;
-    for (int q = p + 1; q < item->n_parts; q++)
-        for (int k = 0; k < item->part[q].call.n_args; k++) {
-            const syn_arg *a = &item->part[q].call.arg[k];
-            if (a->kind == SYN_ARG_VALUE && a->writes && l->storage[syn_value_root(g, a->value)] >= 0 &&
-                l->storage[syn_value_root(g, a->value)] == l->storage[syn_value_root(g, value)])
-                return true;
-        }
-    return false;
-}
-
-/* Whether an item that has run, or part p of it, wrote what is not finite. */
-static syn_status look(syn_plan *plan, const syn_list *l, const syn_item *item, int p, bool *found) {
-    const syn_graph *g = l->graph;
-    const syn_call *c = item->n_parts ? &item->part[p].call : &item->call;
-    for (int k = 0; k < c->n_args && !*found; k++) {
-        const syn_arg *a = &c->arg[k];
-        if (a->kind != SYN_ARG_VALUE || !a->writes || g->value[a->value].integer || written_over(l, item, p, a->value)) continue;
-        SYN_TRY(has_nonfinite(plan, l, a->value, found));
-    }
-    return SYN_OK;
-}
-
 /* Runs the launches one by one and looks at what each wrote. */
 static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t size) {
     const syn_graph *g = l->graph;
@@ -162,9 +137,11 @@ static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t 
     for (int i = 0; i < l->n_nodes_items && !found; i++) {
         SYN_TRY(syn_list_run(l, plan->ctx, i, 1));
         const syn_item *item = &l->item[i];
-        for (int p = 0; p < (item->n_parts ? item->n_parts : 1) && !found; p++) {
-            SYN_TRY(look(plan, l, item, p, &found));
-            const syn_node *node = &g->node[item->n_parts ? item->part[p].node : item->node];
+        for (int k = 0; k < item->call.n_args && !found; k++) {
+            const syn_arg *a = &item->call.arg[k];
+            const syn_node *node = &g->node[item->node];
+            if (a->kind != SYN_ARG_VALUE || !a->writes || g->value[a->value].integer) continue;
+            SYN_TRY(has_nonfinite(plan, l, a->value, &found));
             if (found)
                 snprintf(guilty, size, "%s (%s%s)", layer_name(plan, node->layer), node->op->name,
                          node->backward ? ", gradient" : "");

@@ -1,6 +1,6 @@
 /* Plans: net to graphs, gradient and fuse passes, lists, memory, buffers. All that can fail fails here. */
-#include "plan/join.h"
 #include "plan/machinery.h"
+#include "plan/phases.h"
 #include "plan/plan.h"
 #include "plan/search.h"
 
@@ -89,8 +89,7 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
     const bool train = mode == SYN_MODE_TRAIN;
     SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows, train, plan->frame.accumulate > 1,
                           train ? &plan->left : NULL));
-    SYN_TRY(syn_list_join(l, syn_ctx_profile_of(plan->ctx), plan->dtype, plan->batch, train,
-                          plan->fuse ? plan->recompute.room : 0));
+    if (plan->fuse) syn_phases_mark(l, syn_ctx_profile_of(plan->ctx));
     if (train && !plan->left.decided) SYN_TRY(syn_machinery_ranges(plan));
     SYN_TRY(syn_machinery_append(plan, mode, l));
     return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
@@ -99,7 +98,7 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
 static syn_status bind_list(syn_plan *plan, syn_list *l) {
     const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .slab = plan->slab,
                             .param = plan->dtype == SYN_HALF ? plan->state->half_segment : plan->state->segment,
-                            .grad = plan->grad, .block = plan->block };
+                            .grad = plan->grad, .block = plan->block, .tables = &plan->tables };
     return syn_list_bind(l, &b, plan->dtype);
 }
 
@@ -153,6 +152,7 @@ static syn_status allocate(syn_plan *plan) {
         SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
         SYN_TRY(syn_buffer_zero(plan->slab[i])); /* touches its pages */
     }
+    SYN_TRY(syn_phases_allocate(&plan->tables, plan->ctx));
     return syn_machinery_allocate(plan);
 }
 
@@ -287,6 +287,7 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
         syn_list *l;
         if (plan->has_graph[mode]) SYN_TRY(add_list(plan, (syn_mode)mode, plan->batch, &l));
     }
+    syn_phases_room(plan->list, plan->n_lists, syn_ctx_profile_of(plan->ctx)->align, &plan->tables);
     SYN_TRY(syn_plan_check_memory(plan));
     SYN_TRY(syn_kernels_build(&plan->kernels));
     SYN_TRY(allocate(plan));
@@ -358,6 +359,8 @@ void syn_plan_destroy(syn_plan *plan) {
     for (int i = 0; i < SYN_MODES; i++) syn_graph_free(&plan->graph[i]);
     for (int p = 0; plan->grad && p < plan->state->n_params; p++) syn_buffer_destroy(plan->grad[p]);
     for (int i = 0; i < plan->n_slabs; i++) syn_buffer_destroy(plan->slab[i]);
+    syn_buffer_destroy(plan->tables.code);
+    syn_buffer_destroy(plan->tables.sync);
     for (int i = 0; i < plan->n_outgrown; i++) syn_buffer_destroy(plan->outgrown[i]);
     free(plan->outgrown);
     for (int i = 0; i < SYN_BLOCKS; i++)

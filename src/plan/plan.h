@@ -44,11 +44,10 @@ typedef struct syn_search_memory {
 } syn_search_memory;
 
 /* The first `count` outputs that the backward pass could make again are, in launches of their own
- * or not; and how far launches are joined. */
+ * or not. */
 typedef struct syn_recompute {
     int count;
     bool joined;
-    int64_t room; /* see syn_list_join */
     bool drawn; /* random masks are, whatever the profile keeps */
 } syn_recompute;
 
@@ -58,7 +57,7 @@ typedef struct syn_memory_use {
     int could;       /* outputs that could be made again */
     bool masks_kept; /* of random layers, any */
     int64_t arena;
-    int launches;
+    int phases;
     double bytes;
 } syn_memory_use;
 
@@ -108,6 +107,7 @@ struct syn_plan {
     syn_buffer *slab[SYN_MAX_SLABS];
     int64_t slab_bytes[SYN_MAX_SLABS];
     int n_slabs;
+    syn_phase_room tables;        /* of phases */
     syn_buffer **outgrown;    /* slabs that earlier lists are bound to */
     int n_outgrown, cap_outgrown;
     syn_search_memory search; /* of optimizers that search */

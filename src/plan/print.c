@@ -25,34 +25,7 @@ static void print_layers(const syn_plan *plan, syn_text *t) {
                  syn_net_params(net));
 }
 
-static const char *kind_of(const syn_item *item) {
-    return item->provider ? "gemm" : item->call.entry ? item->call.entry : "library";
-}
-
-/* "joined: 3 gemm, colsum". */
-static void joined_text(const syn_item *item, char *what, size_t size) {
-    syn_text t = { 0 };
-    for (int p = 0; p < item->n_parts; p++) {
-        int n = 0, before = 0;
-        for (int q = 0; q < item->n_parts; q++) {
-            const bool same = strcmp(kind_of(&item->part[p]), kind_of(&item->part[q])) == 0;
-            n += same;
-            before += same && q < p;
-        }
-        if (before) continue;
-        syn_text_add(&t, p ? ", " : "");
-        if (n > 1) syn_text_add(&t, "%d ", n);
-        syn_text_add(&t, "%s", kind_of(&item->part[p]));
-    }
-    snprintf(what, size, "joined: %s", syn_text_str(&t));
-    syn_text_free(&t);
-}
-
 void syn_item_text(const syn_item *item, const syn_graph *g, char *what, size_t size) {
-    if (item->n_parts) {
-        joined_text(item, what, size);
-        return;
-    }
     const syn_prog *prog = item->node >= 0 ? g->node[item->node].prog : NULL;
     const char *entry = item->call.entry ? item->call.entry : "library";
     if (item->provider && strncmp(entry, "gemm_", 5) == 0) entry += 5;
@@ -72,17 +45,14 @@ char syn_item_way(const syn_item *item, const syn_graph *g) {
     return item->node < 0 ? '=' : g->node[item->node].backward ? '<' : '>';
 }
 
-static void print_item(const syn_list *l, const syn_item *item, int number, syn_text *t) {
-    char what[128];
+/* Phases of one launch have its number in front of the first. */
+static void print_item(const syn_list *l, int i, int *number, syn_text *t) {
+    const syn_item *item = &l->item[i];
+    char what[128], launch[16] = "";
+    if (!i || !item->phase || !item[-1].phase) snprintf(launch, sizeof launch, "%d", (*number)++);
     syn_item_text(item, l->graph, what, sizeof what);
-    syn_text_add(t, "%4d %c %-44s %10.1f %10.3f\n", number, syn_item_way(item, l->graph), what,
+    syn_text_add(t, "%4s %c %-44s %10.1f %10.3f\n", launch, syn_item_way(item, l->graph), what,
                  item->call.bytes / 1024, item->call.flops / 1e6);
-    for (int p = 0; p < item->n_parts; p++) {
-        const syn_item *part = &item->part[p];
-        static const char *const way[] = { "rows", "columns", "" };
-        syn_item_text(part, l->graph, what, sizeof what);
-        syn_text_add(t, "     %c %2d %-7s  %-51s\n", syn_item_way(part, l->graph), part->strand + 1, way[part->way], what);
-    }
 }
 
 static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, syn_text *t) {
@@ -99,7 +69,7 @@ static void print_list(const syn_plan *plan, const syn_list *l, syn_mode mode, s
     }
     for (int i = 0; i < l->n_items; i++) {
         if (mode == SYN_MODE_TRAIN && !syn_plan_item_in_step(plan, i - l->n_nodes_items)) continue;
-        print_item(l, &l->item[i], number++, t);
+        print_item(l, i, &number, t);
     }
 }
 
@@ -124,9 +94,9 @@ char *syn_plan_print(const syn_plan *plan) {
     syn_plan_print_masks(plan, &t);
     if (syn_plan_print_memory(plan, &t) != SYN_OK) t.failed = true;
     if (plan->loss >= 0)
-        syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches, %.1f MFLOP, %.1f MiB moved "
-                         "a step\n", plan->optim.spec.def->name,
-                     syn_plan_slots(plan) * (int)syn_plan_real(plan), z.launches, z.flops / 1e6,
+        syn_text_add(&t, "\noptimizer %s: %d bytes of state a weight\n%d launches of %d phases, %.1f MFLOP, %.1f MiB "
+                         "moved a step\n", plan->optim.spec.def->name,
+                     syn_plan_slots(plan) * (int)syn_plan_real(plan), z.launches, z.phases, z.flops / 1e6,
                      z.bytes / 1048576);
     const struct { const char *name; int64_t bytes; } row[] = {
         { "parameters", z.params }, { "gradients", z.grads }, { "optimizer", z.slots },

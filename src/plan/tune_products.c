@@ -48,10 +48,7 @@ syn_status syn_tune_products(const syn_plan *plan, syn_tune_result **out, int *n
             continue;
         for (int k = 0; k < l->n_items; k++) {
             const syn_item *item = &l->item[k];
-            syn_status status =
-                item->n_parts ? SYN_OK : add_product(&list, n, &cap, item, l->graph);
-            for (int p = 0; status == SYN_OK && p < item->n_parts; p++)
-                status = add_product(&list, n, &cap, &item->part[p], l->graph);
+            syn_status status = add_product(&list, n, &cap, item, l->graph);
             if (status != SYN_OK) {
                 free(list);
                 return status;

@@ -8,7 +8,7 @@ enum { BLOCKS = 9, TRACED = 3 };
 typedef struct run {
     syn_timing *t;
     int64_t epoch_steps, epoch_step;
-    double wall[BLOCKS], kernels[BLOCKS], recorded[BLOCKS];
+    double wall[BLOCKS], kernels[BLOCKS], recorded[BLOCKS], apart[BLOCKS];
     double *taken; /* by launch x recorded step */
     int n_taken;
 } run;
@@ -68,15 +68,38 @@ static syn_status read_launches(run *r, const syn_span *span, int n, int steps) 
     return SYN_OK;
 }
 
-static syn_status record_block(run *r, int block, bool last) {
+/* A block of steps, recorded; seconds a step. */
+static syn_status record(run *r, bool apart, syn_span **span, int *n, double *seconds) {
     syn_timing *t = r->t;
-    syn_span *span = NULL;
-    int n = 0;
-    double seconds;
+    *span = NULL;
     SYN_TRY(syn_ctx_record_begin(t->plan->ctx));
-    syn_status status = run_steps(r, t->steps, &seconds);
-    if (status == SYN_OK) status = syn_ctx_record_take(t->plan->ctx, &span, &n);
+    t->list->apart = apart;
+    syn_status status = run_steps(r, t->steps, seconds);
+    t->list->apart = false;
+    if (status == SYN_OK) status = syn_ctx_record_take(t->plan->ctx, span, n);
     syn_ctx_record_end(t->plan->ctx);
+    *seconds /= t->steps;
+    return status;
+}
+
+/* As it runs always: how long kernels run. */
+static syn_status record_block(run *r, int block) {
+    syn_span *span;
+    int n = 0;
+    SYN_TRY(record(r, false, &span, &n, &r->recorded[block]));
+    r->t->launched = n / r->t->steps;
+    r->kernels[block] = 0;
+    for (int i = 0; i < n; i++) r->kernels[block] += (span[i].end - span[i].start) / r->t->steps;
+    free(span);
+    return SYN_OK;
+}
+
+/* Phase by phase. */
+static syn_status record_apart(run *r, int block, bool last) {
+    syn_timing *t = r->t;
+    syn_span *span;
+    int n = 0;
+    syn_status status = record(r, true, &span, &n, &r->apart[block]);
     if (status == SYN_OK && !t->launch) status = read_launches(r, span, n, t->steps);
     if (status == SYN_OK && n != t->n_launches * t->steps)
         status = syn_fail(SYN_E_DEVICE,
@@ -86,13 +109,9 @@ static syn_status record_block(run *r, int block, bool last) {
         free(span);
         return status;
     }
-    r->recorded[block] = seconds / t->steps;
-    r->kernels[block] = 0;
-    for (int i = 0; i < n; i++) {
-        double took = span[i].end - span[i].start;
-        r->kernels[block] += took / t->steps;
-        r->taken[(i % t->n_launches) * BLOCKS * t->steps + r->n_taken + i / t->n_launches] = took;
-    }
+    for (int i = 0; i < n; i++)
+        r->taken[(i % t->n_launches) * BLOCKS * t->steps + r->n_taken + i / t->n_launches] =
+            span[i].end - span[i].start;
     r->n_taken += t->steps;
     if (last) {
         t->span = span;
@@ -118,13 +137,14 @@ static syn_status measure(run *r, syn_peak *peak, double seconds) {
         if (i > 1000) break;
         SYN_TRY(run_steps(r, t->steps, &block));
         while (t->steps < r->epoch_steps && t->steps < 100 &&
-               block * (t->steps + 1) / t->steps < seconds / (3 * BLOCKS))
+               block * (t->steps + 1) / t->steps < seconds / (4 * BLOCKS))
             block += block / t->steps++;
     }
     for (int i = 0; i < BLOCKS; i++) {
         SYN_TRY(run_steps(r, t->steps, &block));
         r->wall[i] = block / t->steps;
-        SYN_TRY(record_block(r, i, i == BLOCKS - 1));
+        SYN_TRY(record_block(r, i));
+        SYN_TRY(record_apart(r, i, i == BLOCKS - 1));
         if (i % 4 == 0) SYN_TRY(syn_peak_measure(peak, &t->ceilings));
     }
     t->blocks = BLOCKS;
@@ -142,6 +162,7 @@ static void sum_up(run *r) {
     t->wall = median(r->wall, BLOCKS);
     t->kernels = median(r->kernels, BLOCKS);
     t->recorded = median(r->recorded, BLOCKS);
+    t->apart = median(r->apart, BLOCKS);
 }
 
 syn_status syn_timing_run(syn_timing *t, syn_plan *plan, const syn_data *data, double seconds) {

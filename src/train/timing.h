@@ -1,6 +1,6 @@
 /* What every launch of a training step takes. Steps of the plan over real data, with a learning
- * rate of 0 so that no weight moves: blocks that run as always give the wall time, blocks in
- * between, recorded, the launches' times. */
+ * rate of 0 so that no weight moves: blocks that run as always give the wall time; blocks in
+ * between, recorded, the launches' times; others, whose phases are launches, what each phase takes. */
 #ifndef SYN_TRAIN_TIMING_H
 #define SYN_TRAIN_TIMING_H
 
@@ -17,14 +17,15 @@ typedef struct syn_timing {
     syn_plan *plan;
     syn_source *source;
     syn_list *list;
-    syn_timed *launch; /* of a step, in the order they run */
+    syn_timed *launch; /* phases and launches of a step, in the order they run */
     int n_launches;
+    int launched;         /* launches of a step as always */
     double flops, bytes;  /* of a step: what the plan says, and the feed's bytes */
     double wall, kernels; /* seconds a step; medians over the blocks */
-    double recorded;      /* wall, while recorded */
+    double recorded, apart; /* wall, while recorded; and its phases apart */
     int steps, blocks;    /* of a block; blocks of each kind */
     syn_ceilings ceilings;
-    syn_span *span; /* the last block's first steps, for a timeline */
+    syn_span *span; /* the last block's first steps, phases apart, for a timeline */
     int n_spans;
 } syn_timing;
 

@@ -1,4 +1,5 @@
-/* Joined launches: the same bytes as launches apart, fewer of them, and the same layer is named when it fails. */
+/* Phases of one launch: the same bytes as launches apart, also where work-items leave early, a launch for all of them,
+ * and the same layer is named when it fails. */
 #include "suite.h"
 
 #include "plan/plan.h"
@@ -11,7 +12,6 @@ static syn_tensor dense(syn_tensor x, int units) {
     return syn_dense(x, &(syn_dense_opts){ .units = units, .bias_init = syn_init_uniform(NULL) });
 }
 
-/* Chains of samples: forward, loss, and back again. */
 static syn_tensor deep(syn_net *net) {
     syn_tensor x = syn_input(net, SYN_SHAPE(FEATURES));
     for (int i = 0; i < 4; i++) x = syn_alpha_dropout(syn_selu(dense(x, 37)), .1);
@@ -19,20 +19,13 @@ static syn_tensor deep(syn_net *net) {
     return syn_softmax_xent(dense(x, CLASSES));
 }
 
-/* Chains of columns, with statistics; other norms, a branch. */
+/* Statistics over the batch; other norms, a branch. */
 static syn_tensor normalised(syn_net *net) {
     syn_tensor x = syn_input(net, SYN_SHAPE(FEATURES)), y;
     for (int i = 0; i < 2; i++) x = syn_elu(syn_batch_norm(dense(x, 70), NULL), 1);
     y = syn_gelu(syn_layer_norm(dense(x, 70), NULL));
     x = syn_add((syn_tensor[]){ x, y }, 2);
     x = syn_silu(syn_batch_norm(dense(x, 100), NULL));
-    return syn_softmax_xent(dense(x, CLASSES));
-}
-
-/* More layers than one kernel has parameters for. */
-static syn_tensor tower(syn_net *net) {
-    syn_tensor x = syn_input(net, SYN_SHAPE(FEATURES));
-    for (int i = 0; i < 60; i++) x = syn_selu(dense(x, 18));
     return syn_softmax_xent(dense(x, CLASSES));
 }
 
@@ -44,9 +37,19 @@ typedef struct fixture {
     syn_plan *plan;
 } fixture;
 
-static void apart(bool apart) {
-    if (apart) setenv("SYNCLINE_JOIN", "0", 1);
-    else unsetenv("SYNCLINE_JOIN");
+typedef enum how { APART, PHASES, HASTY, HOWS } how; /* HASTY: nobody waits, one work-item finishes alone */
+
+static void set(how how) {
+    static char options[256];
+    const char *given = getenv("SYNCLINE_CL_OPTIONS");
+    static bool known;
+    if (!known) snprintf(options, sizeof options, "%s", given ? given : "");
+    known = true;
+    char hasty[300];
+    snprintf(hasty, sizeof hasty, "%s -DPATIENCE=0", options);
+    setenv("SYNCLINE_CL_OPTIONS", how == HASTY ? hasty : options, 1);
+    if (how == APART) setenv("SYNCLINE_PHASES", "0", 1);
+    else unsetenv("SYNCLINE_PHASES");
 }
 
 static void make(fixture *f, build_fn build, syn_plan_opts o) {
@@ -95,62 +98,39 @@ static double *results(fixture *f, int64_t *n) {
     return all;
 }
 
-/* At most `most` launches a step on CPU profiles; 0: not counted. */
-static void compare(const char *name, build_fn build, syn_plan_opts o, int most) {
+static void compare(const char *name, build_fn build, syn_plan_opts o, bool hasty) {
     double *want = NULL;
-    syn_plan_sizes z[2];
-    for (int joined = 0; joined < 2; joined++) {
+    syn_plan_sizes z[HOWS];
+    const bool cpu = syn_ctx_profile_of(test_ctx())->cpu;
+    for (int how = APART; how < (cpu && hasty ? HOWS : HASTY); how++) {
         fixture f;
         int64_t n;
-        apart(!joined);
+        set((enum how)how);
         make(&f, build, o);
-        syn_plan_measure(f.plan, &z[joined]);
+        syn_plan_measure(f.plan, &z[how]);
         double *got = results(&f, &n);
-        if (joined) ck_assert_msg(memcmp(want, got, (size_t)n * sizeof *got) == 0, "%s: joined launches compute something else", name);
-        if (joined) free(got);
+        if (want) ck_assert_msg(memcmp(want, got, (size_t)n * sizeof *got) == 0, "%s: phases compute something else (%d)", name, how);
+        if (want) free(got);
         else want = got;
         destroy(&f);
     }
     free(want);
-    printf("join: %s: %d launches, %d apart; arena %lld, %lld\n", name, z[1].launches, z[0].launches, (long long)z[1].arena,
-           (long long)z[0].arena);
-    if (!syn_ctx_profile_of(test_ctx())->cpu) return;
-    ck_assert_int_le(z[1].launches, z[0].launches);
-    if (o.memory == SYN_MEMORY_FASTEST) ck_assert_int_lt(z[1].launches, z[0].launches);
-    if (most) ck_assert_int_le(z[1].launches, most);
-    if (o.memory == SYN_MEMORY_FASTEST) /* what the plan counts beside launches stays */
-        ck_assert_double_eq_tol(z[1].flops, z[0].flops, z[0].flops * 1e-12);
+    set(PHASES);
+    printf("phases: %s: %d launches of %d phases, %d apart\n", name, z[PHASES].launches, z[PHASES].phases, z[APART].launches);
+    ck_assert_int_eq(z[PHASES].phases, z[APART].phases);
+    ck_assert_int_eq(z[PHASES].arena, z[APART].arena);
+    ck_assert_int_eq(z[APART].launches, z[APART].phases);
+    if (cpu) ck_assert_int_le(z[PHASES].launches, 8); /* two feeds, the phases, what steps and sums up */
+    else ck_assert_int_eq(z[PHASES].launches, z[PHASES].phases);
 }
 
 START_TEST(test_same_bytes) {
-    compare("deep", deep, (syn_plan_opts){ .memory = SYN_MEMORY_FASTEST }, test_small() ? 0 : 12);
-    compare("normalised, clipped", normalised,
-            (syn_plan_opts){ .clip = { .global_norm = .5 }, .memory = SYN_MEMORY_FASTEST }, 0);
+    compare("deep", deep, (syn_plan_opts){ 0 }, true);
+    compare("normalised, clipped", normalised, (syn_plan_opts){ .clip = { .global_norm = .5 } }, true);
     if (test_small()) return;
-    compare("deep, balanced, in double", deep, (syn_plan_opts){ .dtype = SYN_DOUBLE }, 0);
-    compare("deep, in half", deep, (syn_plan_opts){ .dtype = SYN_HALF, .memory = SYN_MEMORY_FASTEST }, 0);
-    compare("normalised, two micro-batches", normalised,
-            (syn_plan_opts){ .accumulate = 2 }, 0);
-    compare("tower", tower, (syn_plan_opts){ .memory = SYN_MEMORY_FASTEST }, 20);
-}
-END_TEST
-
-/* A balanced plan's arena stays near that of launches apart; with `least` nothing is joined. */
-START_TEST(test_room) {
-    syn_plan_sizes z[3];
-    static const syn_memory policy[] = { SYN_MEMORY_LEAST, SYN_MEMORY_BALANCED, SYN_MEMORY_FASTEST };
-    for (int i = 0; i < 3; i++) {
-        fixture f;
-        apart(false);
-        make(&f, tower, (syn_plan_opts){ .memory = policy[i] });
-        syn_plan_measure(f.plan, &z[i]);
-        destroy(&f);
-    }
-    if (!syn_ctx_profile_of(test_ctx())->cpu) return;
-    ck_assert_int_gt(z[0].launches, 60 * 4);
-    ck_assert_int_lt(z[1].launches, z[0].launches / 3);
-    ck_assert_int_lt(z[2].launches, z[1].launches);
-    ck_assert(z[1].arena <= z[0].arena * 1.16 && z[1].arena < z[2].arena);
+    compare("deep, in double", deep, (syn_plan_opts){ .dtype = SYN_DOUBLE }, false);
+    compare("deep, in half", deep, (syn_plan_opts){ .dtype = SYN_HALF }, false);
+    compare("normalised, two micro-batches", normalised, (syn_plan_opts){ .accumulate = 2 }, false);
 }
 END_TEST
 
@@ -159,14 +139,14 @@ START_TEST(test_guilty) {
     double x[BATCH * FEATURES];
     int32_t label[BATCH] = { 0 };
     fill_random(x, BATCH * FEATURES, 1, -1, 1);
-    for (int joined = 0; joined < 2; joined++)
+    for (int how = APART; how <= PHASES; how++)
         for (int layer = 2; layer < 7; layer += 2) {
             fixture f;
             char name[32], guilty[64];
             int64_t n;
             const syn_array xs = f64(x, SYN_SHAPE(BATCH, FEATURES)), ys = i32(label, BATCH);
-            apart(!joined);
-            make(&f, deep, (syn_plan_opts){ .memory = SYN_MEMORY_FASTEST });
+            set((enum how)how);
+            make(&f, deep, (syn_plan_opts){ 0 });
             snprintf(name, sizeof name, "dense_%d/bias", layer);
             snprintf(guilty, sizeof guilty, "first guilty: dense_%d (", layer);
             double *w = param_values(f.state, name, &n);
@@ -176,11 +156,11 @@ START_TEST(test_guilty) {
             refused(syn_step(f.plan, &xs, &ys, &(double){ 0 }), SYN_E_NONFINITE, guilty);
             destroy(&f);
         }
-    apart(false);
+    set(PHASES);
 }
 END_TEST
 
 int main(void) {
-    const TTest *const test[] = { test_same_bytes, test_room, test_guilty };
-    return run_suite("join", test, SYN_COUNT(test));
+    const TTest *const test[] = { test_same_bytes, test_guilty };
+    return run_suite("phases", test, SYN_COUNT(test));
 }
