@@ -9,7 +9,6 @@
  *     functions of a template are written FN(name)(...), for the same reason;
  *   - as phases (plan/phases.h) KERNEL(name) becomes a function and get_global_id a macro: on CPUs templates use
  *     get_global_id, get_global_size and no other work-item function, in the kernel itself;
- *   - a kernel's definition begins a line and has parameters: device/awake.c adds one;
  *   - numbers that differ between batch sizes are kernel arguments (ints), all else is a macro. */
 #ifndef SYN_BASE_LAUNCH_H
 #define SYN_BASE_LAUNCH_H

@@ -149,11 +149,7 @@ static syn_status finish_context(syn_ctx *c, const syn_ctx_opts *o) {
     c->no_selftest = o->no_selftest;
     c->transfer = clCreateCommandQueue(c->context, c->device, 0, &error);
     SYN_CL(c, "clCreateCommandQueue", error);
-    const char *awake = getenv("SYNCLINE_AWAKE"); /* 0: for measuring without */
-    const bool pocl = strcmp(c->info.platform_name, "Portable Computing Language") == 0;
-    c->host_memory = pocl && c->info.cpu;
-    if (cpu && pocl && c->info.compute_units > 1 && !(awake && strcmp(awake, "0") == 0))
-        SYN_TRY(syn_awake_open(c));
+    c->host_memory = c->info.cpu && strcmp(c->info.platform_name, "Portable Computing Language") == 0;
     SYN_TRY(syn_tuning_open(c));
     syn_tuning_load(c);
     return SYN_OK;
@@ -256,7 +252,6 @@ void syn_ctx_destroy(syn_ctx *ctx) {
     if (!ctx || atomic_fetch_sub(&ctx->refs, 1) > 1) return;
     if (ctx->used_clblast) syn_clblast_forget();
     syn_tuning_close(ctx);
-    syn_awake_close(ctx);
     if (ctx->queue) clReleaseCommandQueue(ctx->queue);
     if (ctx->transfer) clReleaseCommandQueue(ctx->transfer);
     if (ctx->context) clReleaseContext(ctx->context);

@@ -11,7 +11,6 @@
 
 typedef struct syn_record syn_record;
 typedef struct syn_tuning syn_tuning;
-typedef struct syn_awake syn_awake;
 
 struct syn_ctx {
     cl_context context;
@@ -32,28 +31,13 @@ struct syn_ctx {
     _Atomic(const char *) banned[4];
     syn_record *record; /* NULL: launches leave no times */
     syn_tuning *tuning;
-    syn_awake *awake; /* NULL: threads need not be kept awake */
     atomic_int refs; /* buffers and programs keep it alive */
 };
 void syn_ctx_retain(syn_ctx *ctx);
-/* A launch on the compute queue; event may be NULL. */
-cl_int syn_enqueue(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global, const size_t *local,
-                   cl_event *event);
 /* Recorded, while ctx->record is there: a launch, and the library calls between two marks. */
 syn_status syn_record_launch(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global,
                              const size_t *local, cl_int *error);
 syn_status syn_record_mark(syn_ctx *ctx, bool behind);
-/* awake.c; all but open and close where ctx->awake is there. */
-syn_status syn_awake_open(syn_ctx *ctx);
-void syn_awake_close(syn_ctx *ctx);
-/* The text of a program, its kernels ringing; malloc'd. */
-syn_status syn_awake_text(const char *text, char **out);
-syn_status syn_awake_program(syn_ctx *ctx, cl_program program); /* has been built from such a text */
-syn_status syn_awake_kernel(syn_ctx *ctx, cl_kernel kernel);
-cl_int syn_awake_enqueue(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global, const size_t *local,
-                         cl_event *event);
-/* Launches enqueued, and those that have begun; waits. */
-syn_status syn_awake_counts(syn_ctx *ctx, uint32_t *launches, uint32_t *begun);
 /* tuning.c */
 syn_status syn_tuning_open(syn_ctx *ctx);
 void syn_tuning_load(syn_ctx *ctx);

@@ -98,21 +98,13 @@ static syn_status build_failed(syn_ctx *ctx, cl_program program, const char *sou
 
 syn_status syn_program_build(syn_program **p, syn_ctx *ctx, const char *text, const char *options) {
     cl_int error;
-    char *ringing = NULL;
     *p = NULL;
     syn_count(SYN_COUNT_KERNELS);
-    if (ctx->awake) SYN_TRY(syn_awake_text(text, &ringing));
-    const char *source = ringing ? ringing : text;
-    cl_program program = clCreateProgramWithSource(ctx->context, 1, &source, NULL, &error);
-    if (error != CL_SUCCESS) {
-        free(ringing);
-        return syn_cl_fail(ctx, error, "clCreateProgramWithSource");
-    }
+    cl_program program = clCreateProgramWithSource(ctx->context, 1, &text, NULL, &error);
+    SYN_CL(ctx, "clCreateProgramWithSource", error);
     error = clBuildProgram(program, 1, &ctx->device, options, NULL, NULL);
-    syn_status status = error == CL_SUCCESS ? SYN_OK : build_failed(ctx, program, source, error);
-    free(ringing);
-    if (status == SYN_OK && ctx->awake) status = syn_awake_program(ctx, program);
-    if (status != SYN_OK) {
+    if (error != CL_SUCCESS) {
+        syn_status status = build_failed(ctx, program, text, error);
         clReleaseProgram(program);
         return status;
     }
@@ -140,11 +132,6 @@ syn_status syn_kernel_create(syn_kernel **k, syn_program *p, const char *name) {
     cl_kernel kernel = clCreateKernel(p->program, name, &error);
     if (error != CL_SUCCESS)
         return syn_fail_in(syn_cl_fail(p->ctx, error, "clCreateKernel"), "kernel %s", name);
-    syn_status status = p->ctx->awake ? syn_awake_kernel(p->ctx, kernel) : SYN_OK;
-    if (status != SYN_OK) {
-        clReleaseKernel(kernel);
-        return status;
-    }
     *k = calloc(1, sizeof **k);
     if (!*k) {
         clReleaseKernel(kernel);
@@ -175,19 +162,13 @@ syn_status syn_kernel_buffer(syn_kernel *k, int index, const syn_buffer *b) {
     return syn_kernel_value(k, index, &b->mem, sizeof b->mem);
 }
 
-cl_int syn_enqueue(syn_ctx *ctx, cl_kernel kernel, int dims, const size_t *global, const size_t *local,
-                   cl_event *event) {
-    if (ctx->awake) return syn_awake_enqueue(ctx, kernel, dims, global, local, event);
-    return clEnqueueNDRangeKernel(ctx->queue, kernel, (cl_uint)dims, NULL, global, local, 0, NULL, event);
-}
-
 syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const size_t *local) {
     cl_int error = CL_SUCCESS;
     if (!local[0]) local = NULL;
     if (k->ctx->record)
         SYN_TRY(syn_record_launch(k->ctx, k->kernel, dims, global, local, &error));
     else
-        error = syn_enqueue(k->ctx, k->kernel, dims, global, local, NULL);
+        error = clEnqueueNDRangeKernel(k->ctx->queue, k->kernel, (cl_uint)dims, NULL, global, local, 0, NULL, NULL);
     if (error == CL_SUCCESS) return SYN_OK;
     return syn_fail_in(syn_cl_fail(k->ctx, error, "clEnqueueNDRangeKernel"), "%s", k->name);
 }
