@@ -53,7 +53,7 @@ const cli_command cli_benches[] = {
       "every map, normalisation and dropout, both ways, beside a stream kernel of the same bytes",
       NULL, ops_flags, bench_ops },
     { "bench gemm", "", 0, 0, "matrix products as plans run them, float, by shape and transposition",
-      "Launch us is what a launch without work takes. bench/compare_gemm.py sets the figures beside OpenBLAS's.",
+      "Launch us is what a phase or launch without work takes. bench/compare_gemm.py sets the figures beside OpenBLAS's.",
       gemm_flags, bench_gemm },
     { "bench start", "", 0, 0,
       "from a process's start to the end of its first step, with warm and with empty caches",

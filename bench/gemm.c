@@ -1,5 +1,5 @@
 /* Times matrix products as plans run them: the same choice of provider and variant, the same lists
- * of launches, one after the other without a wait in between. With --library a BLAS library's
+ * of phases or launches, one after the other without a wait in between. With --library a BLAS library's
  * cblas_sgemm computes the same shapes instead, so that bench/compare_gemm.py can set two of these
  * processes side by side.
  *
@@ -28,7 +28,7 @@ typedef struct bench {
     sgemm *library; /* NULL: products run on the device */
     float *a, *b, *c;
     syn_gemm gemm;       /* what is open; m 0: nothing */
-    syn_product nothing; /* 1 x 1 x 1: what a launch costs */
+    syn_product nothing; /* 1 x 1 x 1: what a phase or launch costs */
     syn_gemm_choice choice;
     double seconds;
     bool json, table; /* table: wants a head */
@@ -83,7 +83,7 @@ static syn_status run_device(bench *b, syn_product *p, int times, double *second
     const double start = syn_seconds();
     for (int i = 0; i < times; i++) SYN_TRY(syn_list_run(&p->list, b->ctx, 0, p->list.n_items));
     SYN_TRY(syn_ctx_finish(b->ctx));
-    *seconds = (syn_seconds() - start) / times;
+    *seconds = (syn_seconds() - start) / times / p->list.times;
     return SYN_OK;
 }
 
@@ -103,11 +103,12 @@ static syn_status run(bench *b, int times, double *seconds) {
 /* A third of the time to warm up, at least two runs. */
 static syn_status measure(bench *b, double *median) {
     static double block[BLOCKS];
+    const int runs = b->library ? 1 : b->product.list.times; /* in a launch */
     double once, end = syn_seconds() + b->seconds / 3;
     int n = 0, times = 1;
     do {
         SYN_TRY(run(b, times, &once));
-        times = (int)fmax(1, fmin(BLOCK_SECONDS / once, MOST_TIMES));
+        times = (int)fmax(1, fmin(BLOCK_SECONDS / (once * runs), MOST_TIMES));
     } while (n++ < 1 || syn_seconds() < end);
     end += 2 * b->seconds / 3;
     n = 0;

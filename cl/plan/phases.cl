@@ -43,20 +43,21 @@ FUNCTIONS
 #endif
 #define BASE_PARAM(k) __global char *b##k,
 #define BASE_NAME(k) b##k,
-// Phases [first, first + count) of `all`.
+// Phases [first, first + count), so many times; most: phases that sync has counters for.
 __kernel void phases(BASES(BASE_PARAM) __global const long *restrict code, volatile __global int *sync, const int first,
-                     const int count, const int all) {
+                     const int count, const int times, const int most) {
     __global char *const base[] = { BASES(BASE_NAME) };
     const int me = (int)get_global_id(0), workers = (int)get_global_size(0);
-    volatile __global int *done = sync + workers * all, *through = done + all * 16;
-    for (int p = first; p < first + count; p++) {
-        __global const long *phase = code + code[p];
+    volatile __global int *done = sync + workers * most, *through = done + most * 16;
+    const int n_phases = count * times;
+    for (int p = 0; p < n_phases; p++) {
+        __global const long *phase = code + code[first + p % count];
         const int items = (int)phase[0];
         int did = 0;
         for (int v = 0; v < workers; v++) {
             const int w = me + v < workers ? me + v : me + v - workers;
             const int from = (int)((long)items * w / workers), n = (int)((long)items * (w + 1) / workers) - from;
-            volatile __global int *claimed = sync + w * all + p;
+            volatile __global int *claimed = sync + w * most + p;
             while (*claimed < n) {
                 const int t = atomic_inc(claimed);
                 if (t >= n) break;
@@ -64,7 +65,7 @@ __kernel void phases(BASES(BASE_PARAM) __global const long *restrict code, volat
                 did++;
             }
         }
-        if (p == first + count - 1) break;
+        if (p == n_phases - 1) break;
         mem_fence(CLK_GLOBAL_MEM_FENCE);
         if (did) atomic_add(done + p * 16, did);
         for (long spins = PATIENCE; done[p * 16] < items && spins > 0;) spins--;
@@ -73,9 +74,9 @@ __kernel void phases(BASES(BASE_PARAM) __global const long *restrict code, volat
     }
     mem_fence(CLK_GLOBAL_MEM_FENCE);
     if (atomic_inc(through) < workers - 1) return;
-    for (int p = first; p < first + count; p++) {
+    for (int p = 0; p < n_phases; p++) {
         done[p * 16] = 0;
-        for (int w = 0; w < workers; w++) sync[w * all + p] = 0;
+        for (int w = 0; w < workers; w++) sync[w * most + p] = 0;
     }
     *through = 0;
 }

@@ -114,7 +114,7 @@ int syn_list_launches(const syn_list *l, int first, int count) {
     return launches;
 }
 
-syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
+static syn_status run_once(syn_list *l, syn_ctx *ctx, int first, int count) {
     for (int i = first, n; i < first + count; i += n ? n : 1) {
         n = phases_at(l, i, first + count);
         for (int k = i; l->trace && k < i + (n ? n : 1); k++) {
@@ -123,7 +123,13 @@ syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
                         l->item[k].in_library ? "gemm" : c->entry, c->global[0], c->global[1], c->global[2],
                         n ? ", a phase" : "");
         }
-        SYN_TRY(n ? syn_phases_run(l, ctx, i, n) : syn_item_run(&l->item[i], l, ctx));
+        SYN_TRY(n ? syn_phases_run(l, ctx, i, n, 1) : syn_item_run(&l->item[i], l, ctx));
     }
+    return SYN_OK;
+}
+
+syn_status syn_list_run(syn_list *l, syn_ctx *ctx, int first, int count) {
+    if (l->times > 1 && phases_at(l, first, first + count) == count) return syn_phases_run(l, ctx, first, count, l->times);
+    for (int i = 0; i < (l->times > 1 ? l->times : 1); i++) SYN_TRY(run_once(l, ctx, first, count));
     return SYN_OK;
 }

@@ -43,7 +43,7 @@ typedef struct syn_phases {
     int n_bases, workers;
     syn_program *program;            /* borrowed */
     struct syn_phases_run {
-        int first, count;
+        int first, count, times;
         syn_kernel *kernel;
     } *run;                          /* made when first asked for */
     int n_runs, cap_runs;
@@ -67,6 +67,7 @@ typedef struct syn_list {
     syn_buffer *slab[SYN_MAX_SLABS]; /* borrowed */
     bool trace;        /* SYNCLINE_TRACE=run: every launch goes to the log */
     bool apart;        /* every phase is a launch, for measuring them */
+    int times;         /* what a run runs so often, for measuring without launches; set before syn_list_want; 0: once */
     syn_phases phases;
 } syn_list;
 

@@ -139,6 +139,8 @@ static syn_status want_functions(syn_list *l, syn_kernels *kernels, int n) {
     return status;
 }
 
+static int times_of(const syn_list *l) { return l->times > 1 ? l->times : 1; }
+
 syn_status syn_phases_want(syn_list *l, syn_kernels *kernels, int units) {
     int n = 0;
     for (int i = 0; i < l->n_items; i++) n += l->item[i].phase;
@@ -149,7 +151,7 @@ syn_status syn_phases_want(syn_list *l, syn_kernels *kernels, int units) {
     syn_status status = write(&w);
     free(w.code);
     l->phases.code_bytes = w.n * (int64_t)sizeof *w.code;
-    l->phases.sync_bytes = 4 * ((int64_t)l->n_items * (units + APART_INTS) + 1);
+    l->phases.sync_bytes = 4 * ((int64_t)l->n_items * times_of(l) * (units + APART_INTS) + 1);
     return status;
 }
 
@@ -201,14 +203,14 @@ syn_status syn_phases_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
     return status;
 }
 
-static syn_status make_run(syn_list *l, int first, int count, syn_kernel **out) {
+static syn_status make_run(syn_list *l, int first, int count, int times, syn_kernel **out) {
     syn_phases *p = &l->phases;
-    const int32_t number[] = { first, count, l->n_items };
+    const int32_t number[] = { first, count, times, l->n_items * times_of(l) };
     syn_kernel *k;
     int at = SYN_MAX_BASES;
     if (!syn_grow(&p->run, &p->cap_runs, p->n_runs + 1, sizeof *p->run)) return syn_no_memory(sizeof *p->run);
     SYN_TRY(syn_kernel_create(&k, p->program, "phases"));
-    p->run[p->n_runs++] = (struct syn_phases_run){ first, count, k };
+    p->run[p->n_runs++] = (struct syn_phases_run){ first, count, times, k };
     for (int i = 0; i < SYN_MAX_BASES; i++) SYN_TRY(syn_kernel_buffer(k, i, p->base[i < p->n_bases ? i : 0]));
     SYN_TRY(syn_kernel_buffer(k, at++, p->code));
     SYN_TRY(syn_kernel_buffer(k, at++, p->sync));
@@ -217,12 +219,14 @@ static syn_status make_run(syn_list *l, int first, int count, syn_kernel **out) 
     return SYN_OK;
 }
 
-syn_status syn_phases_run(syn_list *l, syn_ctx *ctx, int first, int count) {
+syn_status syn_phases_run(syn_list *l, syn_ctx *ctx, int first, int count, int times) {
     const size_t global[3] = { (size_t)l->phases.workers, 1, 1 }, local[3] = { 1, 1, 1 };
     syn_kernel *kernel = NULL;
-    for (int i = 0; i < l->phases.n_runs; i++)
-        if (l->phases.run[i].first == first && l->phases.run[i].count == count) kernel = l->phases.run[i].kernel;
-    if (!kernel) SYN_TRY(make_run(l, first, count, &kernel));
+    for (int i = 0; i < l->phases.n_runs; i++) {
+        const struct syn_phases_run *r = &l->phases.run[i];
+        if (r->first == first && r->count == count && r->times == times) kernel = r->kernel;
+    }
+    if (!kernel) SYN_TRY(make_run(l, first, count, times, &kernel));
     syn_ctx_record_tag(ctx, &l->item[first]);
     return syn_kernel_run(kernel, 1, global, local);
 }

@@ -18,8 +18,8 @@ void syn_phases_room(syn_list *const *list, int n, int align, syn_phase_room *t)
 syn_status syn_phases_allocate(syn_phase_room *t, syn_ctx *ctx);
 /* The tables, with places as the list is bound. */
 syn_status syn_phases_bind(syn_list *l, const syn_binding *b, syn_dtype dtype);
-/* Runs items [first, first + count), phases all of them, as one launch. */
-syn_status syn_phases_run(syn_list *l, syn_ctx *ctx, int first, int count);
+/* Runs items [first, first + count), phases all of them, as one launch; so many times, l->times at most. */
+syn_status syn_phases_run(syn_list *l, syn_ctx *ctx, int first, int count, int times);
 void syn_phases_free(syn_phases *p);
 
 #endif

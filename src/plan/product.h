@@ -13,6 +13,7 @@ typedef struct syn_product {
     syn_tuned choice;
     syn_graph graph;
     syn_list list;
+    syn_phase_room room;
     syn_kernels kernels;
     syn_buffer *slab[SYN_MAX_SLABS];
     int value[3];
