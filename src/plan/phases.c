@@ -8,6 +8,7 @@ enum {
     BYTE_COST = 8,      /* of moving a byte, in operations */
     COST = 1 << 16,     /* of an item, at least: half a microsecond */
     LOOKS = 1 << 19,    /* at a counter, in a quarter of a millisecond or so */
+    LOOK_COST = 64,     /* operations in the time of one */
     APART_INTS = 16     /* between counters that all write */
 };
 
@@ -88,24 +89,32 @@ static void put_call(writer *w, const syn_item *item) {
     }
 }
 
+static double cost_of(const syn_call *c) { return c->flops + BYTE_COST * c->bytes; }
+
 /* No more items than there is to share out, two for every worker, else by cost; and how long to wait for the last of
- * them: some hundred microseconds, and longer than it could take. */
-static void put_items(writer *w, const syn_call *c) {
-    const double cost = c->flops + BYTE_COST * c->bytes;
+ * them: some hundred microseconds, longer than it could take, and as long as what is behind may take one alone, so
+ * that to leave never costs more than to have waited. */
+static void put_items(writer *w, const syn_call *c, double behind) {
+    const double cost = cost_of(c);
     int64_t items = (int64_t)(cost / COST), most = work_items(c), least = 2 * w->phases->workers;
     if (items < least) items = least;
     if (items > most) items = most;
     put(w, items);
-    put(w, LOOKS + (int64_t)(cost / (double)items));
+    put(w, LOOKS + (int64_t)(cost / (double)items + behind / LOOK_COST));
 }
 
 static syn_status write(writer *w) {
     const syn_list *l = w->list;
-    for (int i = 0; i < l->n_items; i++) put(w, 0);
+    double behind = 0;
+    for (int i = 0; i < l->n_items; i++) {
+        if (l->item[i].phase) behind += cost_of(&l->item[i].call);
+        put(w, 0);
+    }
     for (int i = 0; i < l->n_items && w->status == SYN_OK; i++) {
         if (!l->item[i].phase) continue;
         w->code[i] = w->n;
-        put_items(w, &l->item[i].call);
+        behind -= cost_of(&l->item[i].call);
+        put_items(w, &l->item[i].call, behind);
         put_call(w, &l->item[i]);
     }
     return w->status;
