@@ -28,7 +28,7 @@
         id2++;                                                                                     \
     }
 
-static void run_item(__global char *const *base, __global const long *restrict phase, const int item) {
+static void run_item(__global char *const *base, __global const long *phase, const int item) {
     const int size0 = (int)phase[3], size1 = (int)phase[4];
     const long all = phase[3] * phase[4] * phase[5], from = all * item / phase[0];
     const int n = (int)(all * (item + 1) / phase[0] - from);
