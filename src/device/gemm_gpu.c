@@ -126,7 +126,7 @@ bool syn_gemm_gpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_a
     tiling t;
     *out = (syn_gemm_plan){ 0 };
     if (!choose(g, p, &t)) return false;
-    if (p->cpu && t.side == 1) return false; /* a single work-item's group could be joined with others (plan/join.h) */
+    if (p->cpu && t.side == 1) return false; /* groups of one work-item could become a phase, and these have barriers (plan/phases.h) */
     if (g->variant) vary(g, p, g->variant, &t);
     out->variant = (syn_gemm_variant){ .rows = t.reg, .chunk = t.chunk };
     c.writes = true;

@@ -142,16 +142,15 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
 
 static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
 
-int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second,
-                         syn_call *c, syn_text *defs) {
+void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
+                      syn_text *defs) {
     enum { CPU_WIDTH = 256, CPU_PARTS = 4, GPU_WIDTH = 32, GPU_LANES = 8 };
     int64_t width, lanes = 1;
     if (e->profile->cpu) { /* whole vectors and whole groups */
         int64_t vec = syn_emit_vec(e);
         width = group * vec / divisor(group, vec);
         int64_t all = syn_ceil_div(cols, width), least = width;
-        if (second ==
-            1) { /* a few parts of few columns, in chains with products' tiles: powers of two */
+        if (second == 1) { /* all rows in one item: a few items even of few columns */
             width = 2 * vec;
             while (width < CPU_WIDTH && width * CPU_PARTS < cols) width *= 2;
             width = syn_round_up(width, least);
@@ -171,5 +170,4 @@ int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t
     c->local[1] = (size_t)lanes;
     c->global[0] = (size_t)syn_ceil_div(cols, width) * c->local[0];
     c->global[1] = (size_t)(second * lanes);
-    return width;
 }

@@ -40,9 +40,8 @@ static inline void syn_norm_arg(syn_call *c, int value, bool out) {
 int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks);
 syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks, int64_t scratch);
 
-/* The work-items of a column kernel: WIDTH columns, on GPUs times LANES rows. Defines both, returns the
- * width. */
-int64_t syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
+/* The work-items of a column kernel: WIDTH columns, on GPUs times LANES rows. Defines both. */
+void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
                       syn_text *defs);
 
 /* column_norm.c, for batch_norm too: `matrices` of `rows` rows. stats: arguments behind rstd. */
