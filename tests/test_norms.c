@@ -284,7 +284,7 @@ static void many_rows(int rows, int cols, syn_dtype dtype) {
 }
 
 START_TEST(test_many_rows) {
-    static const int rows[] = { 513, 2500, 700, 9 }, cols[] = { 35, 16, 1, 129 };
+    static const int rows[] = { 513, 2501, 700, 9 }, cols[] = { 35, 139, 1, 129 }; /* the second: more than 1 MiB */
     for (size_t i = 0; i < SYN_COUNT(rows); i++)
         for (int d = 0; d < 2; d++) many_rows(rows[i], cols[i], (syn_dtype)d);
 }

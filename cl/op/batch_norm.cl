@@ -1,11 +1,28 @@
-// batch_norm of many rows, in three launches: moments of blocks of rows (STAGE 0), their union in a fixed
-// order (1), and the rows themselves (2); forward and backward. Formulas: column_norm.cl.
+// batch_norm in three launches: moments of blocks of rows (STAGE 0), their union in a fixed order (1), and the
+// rows themselves (2); forward and backward. Formulas: column_norm.cl.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
-#define LOADV(p, c) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
+#define WHOLE(c) (FULL == COLS || (c) < FULL)
+#define LOADV(p, c) (WHOLE(c) ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
 #if SYN_CPU
+// Small tensors (ROWS 1) are walked in strips of neighbouring vectors, row by row: where a row is a multiple of a page,
+// the same column of all rows lies in one set of the first cache, and loads of one row wait for stores of another.
+// Those that come from memory (ROWS 4) come faster as several rows side by side.
+#define FIT(n) (COLS >= (n) * SYN_VEC)
+#define STRIP (FIT(8) ? 8 : FIT(4) ? 4 : FIT(2) ? 2 : 1) // vectors that have their sums in registers
+#define RUN (ROWS == 1 ? BLOCK : 8)                      // rows of a strip
+#define WIDE ((ROWS == 1 ? 32 : 64) * SYN_VEC)           // columns that have their factors in the first cache
+#define VECTORS real __attribute__((aligned(sizeof(realv)))) // no vector over two cache lines
+#define FOR_STRIPS(call)                                                                           \
+    for (int r = 0, last; r < n; r = last) {                                                       \
+        int c = 0;                                                                                 \
+        last = min(r + RUN, n);                                                                    \
+        for (; c + STRIP * SYN_VEC <= COLS; c += STRIP * SYN_VEC) FN(strip)call;                   \
+        for (; c < COLS; c += SYN_VEC) FN(vector)call;                                             \
+    }
+#define EACH(w) _Pragma("unroll") for (int k = 0; k < (w); k++)
 #define STORE_OF(type)                                                                             \
     static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
-        if (c < FULL) VSTORE(v, p, c);                                                             \
+        if (WHOLE(c)) VSTORE(v, p, c);                                                             \
         else VSTORE_TAIL(v, p, FULL, COLS - FULL);                                                 \
     }
 FOR_TYPES(STORE_OF)
@@ -30,34 +47,45 @@ FOR_TYPES(STORE_OF)
 #endif
 
 #if STAGE == 0 && FORWARD
+#if SYN_CPU
+// Sums of w vectors' differences from the block's first row, and of their squares, from column c on: rows
+// [r, last) to those before r. The first row's own difference from the mean is part of the variance, so what cancels
+// out is at most so many times the variance as the block has rows.
+#define MOMENTS(name, w)                                                                           \
+    static void FN(name)(__global const cell *x, __global real *means, __global real *squares, int r, \
+                         const int last, const int rows, const int c) {                            \
+        realv from[w], sum[w], square[w];                                                          \
+        EACH(w) {                                                                                  \
+            from[k] = LOADV(x, c + k * SYN_VEC);                                                   \
+            sum[k] = r ? LOADV(means, c + k * SYN_VEC) : (realv)(0);                               \
+            square[k] = r ? LOADV(squares, c + k * SYN_VEC) : (realv)(0);                          \
+        }                                                                                          \
+        for (x += r * COLS; r < last; r++, x += COLS)                                              \
+            EACH(w) {                                                                              \
+                const realv d = LOADV(x, c + k * SYN_VEC) - from[k];                               \
+                sum[k] += d;                                                                       \
+                square[k] += d * d;                                                                \
+            }                                                                                      \
+        if (last == rows)                                                                          \
+            EACH(w) {                                                                              \
+                const realv mean = sum[k] * (1 / (real)rows);                                      \
+                square[k] -= sum[k] * mean;                                                        \
+                sum[k] = from[k] + mean;                                                           \
+            }                                                                                      \
+        EACH(w) FN(store)(sum[k], means, c + k * SYN_VEC), FN(store)(square[k], squares, c + k * SYN_VEC); \
+    }
+MOMENTS(strip, STRIP)
+MOMENTS(vector, 1)
+#undef MOMENTS
+#endif
 KERNEL(batch_norm_part)(__global const cell *x, __global real *means, __global real *squares,
                         const int rows) {
 #if SYN_CPU
-    const int first = FIRST_ROW, last = min(first + BLOCK, rows);
+    const int first = FIRST_ROW, n = min(BLOCK, rows - first);
+    x += first * COLS;
     means += get_global_id(0) * COLS;
     squares += get_global_id(0) * COLS;
-    for (int r = first; r < last;) {
-        const int n = r + 8 <= last ? 8 : 1, before = r - first;
-        const real share = n / (real)(before + n), old = before * share;
-        __global const cell *p = x + r * COLS;
-        for (int k = 0; k < COLS; k += SYN_VEC) {
-            realv m = before ? LOADV(means, k) : (realv)(0), q = before ? LOADV(squares, k) : (realv)(0);
-            realv a = LOADV(p, k);
-            if (n == 8) {
-                realv b = LOADV(p + COLS, k), c = LOADV(p + 2 * COLS, k), d = LOADV(p + 3 * COLS, k);
-                realv e = LOADV(p + 4 * COLS, k), f = LOADV(p + 5 * COLS, k), g = LOADV(p + 6 * COLS, k);
-                realv h = LOADV(p + 7 * COLS, k);
-                const realv eight = (((a + b) + (c + d)) + ((e + f) + (g + h))) * (real).125;
-                a -= eight, b -= eight, c -= eight, d -= eight, e -= eight, f -= eight, g -= eight, h -= eight;
-                q += ((a * a + b * b) + (c * c + d * d)) + ((e * e + f * f) + (g * g + h * h));
-                a = eight;
-            }
-            const realv delta = a - m;
-            FN(store)(m + delta * share, means, k);
-            FN(store)(q + delta * delta * old, squares, k);
-        }
-        r += n;
-    }
+    FOR_STRIPS((x, means, squares, r, last, n, c))
 #else
     __local real sums[WIDTH * LANES];
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), c = (int)get_group_id(0) * WIDTH + lx;
@@ -125,28 +153,35 @@ KERNEL(batch_norm_apply)(__global const cell *x,
                          const int rows EPILOGUE_PARAMS) {
 #if SYN_CPU
     const int last = min(FIRST_ROW + BLOCK, rows);
-    for (int r = FIRST_ROW; r < last; r += 4)
-        for (int c = 0; c < COLS; c += SYN_VEC) {
-            const realv m = LOADV(mean, c);
-            realv scale = LOADV(rstd, c), shift = 0;
+    VECTORS means[WIDE], scales[WIDE], shifts[WIDE];
+    for (int first = 0; first < COLS; first += WIDE) {
+        const int w = min(WIDE, COLS - first);
+        for (int c = 0; c < w; c += SYN_VEC) {
+            realv scale = LOADV(rstd, first + c), shift = 0;
 #if GAMMA
-            scale *= LOADV(gamma, c);
+            scale *= LOADV(gamma, first + c);
 #endif
 #if BETA
-            shift = LOADV(beta, c);
+            shift = LOADV(beta, first + c);
 #endif
-            if (r + 4 <= last) {
-                __global const cell *p = x + r * COLS;
-                const realv a = LOADV(p, c), b = LOADV(p + COLS, c), d = LOADV(p + 2 * COLS, c);
-                const realv e = LOADV(p + 3 * COLS, c);
-                PUT((a - m) * scale + shift, r, c);
-                PUT((b - m) * scale + shift, r + 1, c);
-                PUT((d - m) * scale + shift, r + 2, c);
-                PUT((e - m) * scale + shift, r + 3, c);
-            } else {
-                for (int k = r; k < last; k++) PUT((LOADV(x + k * COLS, c) - m) * scale + shift, k, c);
-            }
+            VSET(LOADV(mean, first + c), means, c);
+            VSET(scale, scales, c);
+            VSET(shift, shifts, c);
         }
+        for (int r = FIRST_ROW; r < last; r += ROWS)
+            for (int c = 0; c < w; c += SYN_VEC) {
+                const realv m = VGET(means, c), scale = VGET(scales, c), shift = VGET(shifts, c);
+                __global const cell *p = x + r * COLS;
+                if (r + ROWS <= last) {
+                    realv v[ROWS]; // all loads before the first store
+                    EACH(ROWS) v[k] = LOADV(p + k * COLS, first + c);
+                    EACH(ROWS) PUT((v[k] - m) * scale + shift, r + k, first + c);
+                } else {
+                    for (int k = 0; k < last - r; k++)
+                        PUT((LOADV(p + k * COLS, first + c) - m) * scale + shift, r + k, first + c);
+                }
+            }
+    }
 #else
     const int at = (int)get_global_id(0);
     if (at >= rows * COLS) return;
@@ -165,33 +200,38 @@ KERNEL(batch_norm_apply)(__global const cell *x,
 
 #if STAGE == 0 && !FORWARD
 // Sums of dy and of dy (x - mean) over blocks of rows.
+#if SYN_CPU
+// Of w vectors from column c on: rows [r, last) to those before r.
+#define SUMS(name, w)                                                                              \
+    static void FN(name)(__global const cell *x, __global const cell *dy, __global const real *mean, \
+                         __global real *products, __global real *sums_of, int r, const int last, const int c) { \
+        realv m[w], a[w], b[w];                                                                    \
+        EACH(w) {                                                                                  \
+            m[k] = LOADV(mean, c + k * SYN_VEC);                                                   \
+            a[k] = r ? LOADV(sums_of, c + k * SYN_VEC) : (realv)(0);                               \
+            b[k] = r ? LOADV(products, c + k * SYN_VEC) : (realv)(0);                              \
+        }                                                                                          \
+        for (x += r * COLS, dy += r * COLS; r < last; r++, x += COLS, dy += COLS)                  \
+            EACH(w) {                                                                              \
+                const realv d = LOADV(dy, c + k * SYN_VEC);                                        \
+                a[k] += d;                                                                         \
+                b[k] += d * (LOADV(x, c + k * SYN_VEC) - m[k]);                                    \
+            }                                                                                      \
+        EACH(w) FN(store)(a[k], sums_of, c + k * SYN_VEC), FN(store)(b[k], products, c + k * SYN_VEC); \
+    }
+SUMS(strip, STRIP)
+SUMS(vector, 1)
+#undef SUMS
+#endif
 KERNEL(batch_norm_grad_part)(__global const cell *x, __global const cell *dy, __global const real *mean,
                              __global real *products, __global real *sums_of, const int rows) {
 #if SYN_CPU
-    const int first = FIRST_ROW, last = min(first + BLOCK, rows);
+    const int first = FIRST_ROW, n = min(BLOCK, rows - first);
+    x += first * COLS;
+    dy += first * COLS;
     products += get_global_id(0) * COLS;
     sums_of += get_global_id(0) * COLS;
-    for (int r = first; r < last;) {
-        const int n = r + 4 <= last ? 4 : 1;
-        __global const cell *px = x + r * COLS, *pd = dy + r * COLS;
-        for (int c = 0; c < COLS; c += SYN_VEC) {
-            const realv m = LOADV(mean, c), d = LOADV(pd, c);
-            realv a = d, b = d * (LOADV(px, c) - m);
-            if (n == 4) {
-                const realv e = LOADV(pd + COLS, c), f = LOADV(pd + 2 * COLS, c), g = LOADV(pd + 3 * COLS, c);
-                a = (d + e) + (f + g);
-                b = (b + e * (LOADV(px + COLS, c) - m)) +
-                    (f * (LOADV(px + 2 * COLS, c) - m) + g * (LOADV(px + 3 * COLS, c) - m));
-            }
-            if (r > first) {
-                a += LOADV(sums_of, c);
-                b += LOADV(products, c);
-            }
-            FN(store)(a, sums_of, c);
-            FN(store)(b, products, c);
-        }
-        r += n;
-    }
+    FOR_STRIPS((x, dy, mean, products, sums_of, r, last, c))
 #else
     __local real sums[WIDTH * LANES];
     const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), c = (int)get_group_id(0) * WIDTH + lx;
@@ -241,34 +281,37 @@ KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
     const real share = 1 / (real)rows;
 #if SYN_CPU
     const int last = min(FIRST_ROW + BLOCK, rows);
-    for (int r = FIRST_ROW; r < last; r += 4)
-        for (int c = 0; c < COLS; c += SYN_VEC) {
-            const realv m = LOADV(mean, c), s = LOADV(rstd, c);
+    VECTORS means[WIDE], scales[WIDE], as[WIDE], bs[WIDE];
+    for (int first = 0; first < COLS; first += WIDE) {
+        const int w = min(WIDE, COLS - first);
+        for (int c = 0; c < w; c += SYN_VEC) {
+            const realv s = LOADV(rstd, first + c);
             realv scale = s;
 #if GAMMA
-            scale *= LOADV(gamma, c);
+            scale *= LOADV(gamma, first + c);
 #endif
-            const realv a = LOADV(dbeta, c) * share, b = LOADV(dgamma, c) * s * share;
-            // All loads before the first store: the rows may meet at the same offset of a page, where loads
-            // wait for stores that are not theirs.
-            if (r + 4 <= last) {
-                __global const cell *px = x + r * COLS, *pd = dy + r * COLS;
-                realv d0 = LOADV(pd, c), d1 = LOADV(pd + COLS, c), d2 = LOADV(pd + 2 * COLS, c);
-                realv d3 = LOADV(pd + 3 * COLS, c);
-                d0 = (d0 - a - (LOADV(px, c) - m) * b) * scale;
-                d1 = (d1 - a - (LOADV(px + COLS, c) - m) * b) * scale;
-                d2 = (d2 - a - (LOADV(px + 2 * COLS, c) - m) * b) * scale;
-                d3 = (d3 - a - (LOADV(px + 3 * COLS, c) - m) * b) * scale;
-                FN(store)(d0, dx + r * COLS, c);
-                FN(store)(d1, dx + (r + 1) * COLS, c);
-                FN(store)(d2, dx + (r + 2) * COLS, c);
-                FN(store)(d3, dx + (r + 3) * COLS, c);
-            } else {
-                for (int k = r; k < last; k++)
-                    FN(store)((LOADV(dy + k * COLS, c) - a - (LOADV(x + k * COLS, c) - m) * b) * scale,
-                              dx + k * COLS, c);
-            }
+            VSET(LOADV(mean, first + c), means, c);
+            VSET(scale, scales, c);
+            VSET(LOADV(dbeta, first + c) * scale * share, as, c);
+            VSET(LOADV(dgamma, first + c) * s * scale * share, bs, c);
         }
+        // dx = scale dy - a - (x - mean) b
+#define GRADIENT(k) (scale * LOADV(pd + (k) * COLS, first + c) - a - (LOADV(px + (k) * COLS, first + c) - m) * b)
+        for (int r = FIRST_ROW; r < last; r += ROWS)
+            for (int c = 0; c < w; c += SYN_VEC) {
+                const realv m = VGET(means, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
+                __global const cell *px = x + r * COLS, *pd = dy + r * COLS;
+                __global cell *q = dx + r * COLS;
+                if (r + ROWS <= last) {
+                    realv v[ROWS];
+                    EACH(ROWS) v[k] = GRADIENT(k);
+                    EACH(ROWS) FN(store)(v[k], q + k * COLS, first + c);
+                } else {
+                    for (int k = 0; k < last - r; k++) FN(store)(GRADIENT(k), q + k * COLS, first + c);
+                }
+            }
+#undef GRADIENT
+    }
 #else
     const int at = (int)get_global_id(0);
     if (at >= rows * COLS) return;
@@ -289,6 +332,14 @@ KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
 #undef PUT
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS
+#undef WHOLE
 #if SYN_CPU
 #undef FIRST_ROW
+#undef FIT
+#undef STRIP
+#undef RUN
+#undef WIDE
+#undef VECTORS
+#undef FOR_STRIPS
+#undef EACH
 #endif

@@ -1,11 +1,13 @@
 /* batch_norm in training: statistics of each channel over the batch, and what they do to the moving
- * ones, which are parameters that this node writes. Few rows: one launch by columns; many: blocks
- * of rows first. The choice and the blocks depend on the shape alone. */
+ * ones, which are parameters that this node writes. Blocks of rows first, then their union, then
+ * the rows; few rows on GPUs: one launch by columns. The choice and the blocks depend on the shape
+ * alone. */
 #include "op/norm.h"
 
 #include <stdlib.h>
 
-enum { CPU_FEW = 256, GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
+enum { GPU_FEW = 256, CPU_BLOCK = 32, GPU_BLOCK = 64, BLOCKS = 64 };
+enum { SMALL = 1 << 20 }; /* bytes of a tensor that stays in second caches */
 
 /* node.i[1]: moving mode, i[2]: unbiased; r[0]: eps, r[1]: take. */
 int syn_batch_norm_node(syn_graph *g, int x, int gamma, int beta, const syn_moving *m, double eps) {
@@ -32,12 +34,17 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 }
 
 static bool few_rows(const syn_emit *e, int64_t rows) {
-    return rows <= (e->profile->cpu ? CPU_FEW : GPU_FEW);
+    return !e->profile->cpu && rows <= GPU_FEW;
 }
 
+/* Of rows; four blocks and more are for as many cores. */
 static int64_t block_of(const syn_emit *e, int64_t rows) {
-    int64_t least = e->profile->cpu ? CPU_BLOCK : GPU_BLOCK, block = syn_ceil_div(rows, BLOCKS);
-    return block < least ? least : syn_round_up(block, 8);
+    int64_t least = GPU_BLOCK, block = syn_round_up(syn_ceil_div(rows, BLOCKS), 8);
+    if (e->profile->cpu) {
+        const int64_t quarter = syn_round_up(syn_ceil_div(rows, 4), 8);
+        least = quarter < CPU_BLOCK ? quarter : CPU_BLOCK;
+    }
+    return block < least ? least : block;
 }
 
 /* The stages of cl/op/batch_norm.cl. */
@@ -50,7 +57,9 @@ static syn_call stage(syn_emit *e, const syn_node *n, bool forward, int number, 
         { "batch_norm_part", "batch_norm_finish", "batch_norm_apply" }
     };
     syn_norm_defines(e, n, forward, defs);
-    syn_text_add(defs, "#define STAGE %d\n#define BLOCK %lld\n", number, (long long)block);
+    const bool small = syn_emit_bytes(e, n->in[0]) <= SMALL;
+    syn_text_add(defs, "#define STAGE %d\n#define BLOCK %lld\n#define ROWS %d\n", number,
+                 (long long)block, small ? 1 : 4);
     return (syn_call){ .source = "op/batch_norm.cl", .entry = entry[forward][number], .dims = 1 };
 }
 
