@@ -43,6 +43,14 @@ static real row_max(realv v) {
 }
 #endif
 
+// What lies at p will be written: its line may come from another core while something else is done.
+#define LINE (64 / (int)sizeof(real)) // a cache's, in reals
+#if SYN_CPU && defined(__x86_64__)
+#define OWN(p) __builtin_prefetch((const void *)(size_t)(p), 1)
+#else
+#define OWN(p)
+#endif
+
 // The larger of each pair, the second where one is NaN: one instruction, where fmax takes three.
 static realv larger(realv a, realv b) { return a > b ? a : b; }
 

@@ -7,6 +7,7 @@
 #define LOADV(p, c, pad) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, GROUP - FULL, pad))
 
 #if SYN_CPU
+#define INLINED __attribute__((always_inline))
 #define MANY 4096 // values of a group
 #define TWO CAT(REAL_NAME, 2)
 #define STORE_OF(type)                                                                             \
@@ -18,7 +19,7 @@ FOR_TYPES(STORE_OF)
 #undef STORE_OF
 
 // Sums over a group of x - m and of its squares.
-static TWO FN(sums)(__global const cell *x, const real m) {
+static TWO FN(moments)(__global const cell *x, const real m) {
     realv s0 = 0, s1 = 0, q0 = 0, q1 = 0;
     for (int s = 0; s < SPAN; s++, x += COLS) {
         int c = 0;
@@ -49,39 +50,39 @@ static real FN(near)(__global const cell *x) {
 #endif
 
 #if SYN_CPU && !FORWARD
-// The sums of dgamma and dbeta and of dx's formula over a group of one sample, and dx of the one before it, in one
-// walk. All loads before the first store: rows and sums meet at the same offset of a page, where loads wait for
-// stores that are not theirs.
+// A group of one sample. Its rows are still in the first cache when dx is written, which sums of several samples at
+// once would drive out.
 typedef struct {
-    __global const cell *x, *dy;
-    real m, r, a, b; // a: sum(g) / K, b: r^2 sum(g (x - mean)) / K
+    __global const cell *x, *dy, *gamma;
+    real m, r;
 } FN(sample);
-static void FN(walk)(const FN(sample) *now, __global cell *dx, FN(sample) *next, __global real *dgamma,
-                     __global real *dbeta, __global const cell *gamma, const int has_now, const int has_next,
-                     const int is_first) {
+// What vector c of row k adds to sum(g) and sum(g (x - mean)), and to dgamma and dbeta.
+static INLINED void FN(add)(const FN(sample) *p, realv *s, realv *t, __global real *dgamma, __global real *dbeta,
+                            const int k, const int c, const int is_first) {
+    const realv scale = GAMMA ? LOADV(p->gamma, c, 0) : (realv)(1), e = LOADV(p->dy + k * COLS, c, 0);
+    const realv d = (LOADV(p->x + k * COLS, c, 0) - p->m) * e;
+    if (DGAMMA) FN(store)(is_first ? d * p->r : LOADV(dgamma, c, 0) + d * p->r, dgamma, c);
+    if (DBETA) FN(store)(is_first ? e : LOADV(dbeta, c, 0) + e, dbeta, c);
+    if (!RMS) *s += e * scale;
+    *t += d * scale;
+}
+static INLINED void FN(sums)(const FN(sample) *p, real *a, real *b, __global real *dgamma, __global real *dbeta,
+                             const int first) {
     realv s = 0, t = 0;
     for (int k = 0; k < SPAN; k++)
+        for (int c = 0; c < GROUP; c += SYN_VEC)
+            if (k == 0 && first) FN(add)(p, &s, &t, dgamma, dbeta, k, c, 1);
+            else FN(add)(p, &s, &t, dgamma, dbeta, k, c, 0);
+    *a = RMS ? (real)0 : lane_sum(s) * (p->r / (SPAN * GROUP));
+    *b = lane_sum(t) * (p->r * p->r * p->r / (SPAN * GROUP));
+}
+// dx = r g - a - b (x - mean)
+static INLINED void FN(write)(const FN(sample) *p, const real a, const real b, __global cell *dx) {
+    for (int k = 0; k < SPAN; k++)
         for (int c = 0; c < GROUP; c += SYN_VEC) {
-            const realv scale = GAMMA ? LOADV(gamma, c, 0) : (realv)(1);
-            realv v = 0, sum = 0, sum_x = 0;
-            if (has_next) {
-                const realv e = LOADV(next->dy + k * COLS, c, 0), p = (LOADV(next->x + k * COLS, c, 0) - next->m) * e;
-                if (DBETA) sum = is_first && k == 0 ? e : LOADV(dbeta, c, 0) + e;
-                if (DGAMMA) sum_x = is_first && k == 0 ? p * next->r : LOADV(dgamma, c, 0) + p * next->r;
-                if (!RMS) s += e * scale;
-                t += p * scale;
-            }
-            if (has_now && DX) {
-                const realv d = LOADV(now->x + k * COLS, c, 0) - now->m, g = LOADV(now->dy + k * COLS, c, 0) * scale;
-                v = (g - now->a - d * now->b) * now->r;
-                FN(store)(v, dx + k * COLS, c);
-            }
-            if (has_next && DGAMMA) FN(store)(sum_x, dgamma, c);
-            if (has_next && DBETA) FN(store)(sum, dbeta, c);
+            const realv scale = GAMMA ? LOADV(p->gamma, c, 0) : (realv)(1), g = LOADV(p->dy + k * COLS, c, 0) * p->r;
+            FN(store)((g * scale - a) - (LOADV(p->x + k * COLS, c, 0) - p->m) * b, dx + k * COLS, c);
         }
-    if (!has_next) return;
-    next->a = RMS ? (real)0 : lane_sum(s) / (SPAN * GROUP);
-    next->b = lane_sum(t) * (next->r * next->r / (SPAN * GROUP));
 }
 #endif
 
@@ -116,13 +117,13 @@ KERNEL(row_norm)(__global const cell *x,
         // A sample's sums are taken while the one before it is written, so that reads never stop: of differences from a
         // value near its mean, which costs the variance no digits, and where there are many, once more from the mean.
         real near = FN(near)(x + first * SPAN * COLS + col);
-        TWO ahead = FN(sums)(x + first * SPAN * COLS + col, near);
+        TWO ahead = FN(moments)(x + first * SPAN * COLS + col, near);
         for (int n = first; n < last; n++) {
             const int at = n * SPAN * COLS + col, next = min(n + 1, last - 1) * SPAN * COLS + col;
             const real apart = RMS ? (real)0 : ahead.x / (SPAN * GROUP), m = near + apart;
             real var = ahead.y / (SPAN * GROUP);
 #if !RMS
-            if (SPAN * GROUP > MANY) var = FN(sums)(x + at, m).y / (SPAN * GROUP);
+            if (SPAN * GROUP > MANY) var = FN(moments)(x + at, m).y / (SPAN * GROUP);
             else var = max(var - apart * apart, (real)0);
             STORE(m, mean, n * GROUPS + g);
 #endif
@@ -208,42 +209,37 @@ KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
     for (int g = 0; g < GROUPS; g++) {
         const int col = g * GROUP, sums = (int)get_global_id(0) * COLS + col;
-        FN(sample) now = { x, dy, 0, 0, 0, 0 };
-        for (int n = first; n <= last; n++) {
-            const int at = n * SPAN * COLS + col, k = n * GROUPS + g;
-            FN(sample) next = now;
-            if (n < last) {
-                next.x = x + at;
-                next.dy = dy + at;
-                next.r = LOAD(rstd, k);
-#if !RMS
-                next.m = LOAD(mean, k);
-#endif
-            }
-#if DX
-            __global cell *to = dx + at - SPAN * COLS;
+#if GAMMA
+        __global const cell *scale = gamma + col;
 #else
-            __global cell *to = 0;
+        __global const cell *scale = 0;
 #endif
 #if DGAMMA
-            __global real *sum_x = dgamma + sums;
+        __global real *sum_x = dgamma + sums;
 #else
-            __global real *sum_x = 0;
+        __global real *sum_x = 0;
 #endif
 #if DBETA
-            __global real *sum = dbeta + sums;
+        __global real *sum = dbeta + sums;
 #else
-            __global real *sum = 0;
+        __global real *sum = 0;
 #endif
-#if GAMMA
-            __global const cell *scale = gamma + col;
-#else
-            __global const cell *scale = 0;
+        for (int c = 0; c < GROUP; c += LINE) { // other cores read the last sums
+            if (DGAMMA) OWN(sum_x + c);
+            if (DBETA) OWN(sum + c);
+        }
+        for (int n = first; n < last; n++) {
+            const int at = n * SPAN * COLS + col, k = n * GROUPS + g;
+            FN(sample) p = { x + at, dy + at, scale, 0, LOAD(rstd, k) };
+            real a, b;
+#if !RMS
+            p.m = LOAD(mean, k);
 #endif
-            if (n == first) FN(walk)(&now, to, &next, sum_x, sum, scale, 0, 1, 1);
-            else if (n < last) FN(walk)(&now, to, &next, sum_x, sum, scale, 1, 1, 0);
-            else FN(walk)(&now, to, &next, sum_x, sum, scale, 1, 0, 0);
-            now = next;
+            if (n == first) FN(sums)(&p, &a, &b, sum_x, sum, 1);
+            else FN(sums)(&p, &a, &b, sum_x, sum, 0);
+#if DX
+            FN(write)(&p, a, b, dx + at);
+#endif
         }
     }
 #else
@@ -328,6 +324,7 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #undef FULL
 #undef LOADV
 #undef MANY
+#undef INLINED
 #undef TWO
 #undef PUT
 #undef EPILOGUE_PARAMS

@@ -116,8 +116,8 @@ int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks) {
     return syn_round_up(cols * blocks * syn_emit_real(e), e->profile->align);
 }
 
-syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks,
-                         int64_t scratch) {
+syn_status syn_norm_fold_at(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks,
+                            const int64_t *at, int64_t scratch) {
     if (p->dgamma < 0 && p->dbeta < 0) return SYN_OK;
     int64_t span = e->profile->cpu ? SPAN * syn_emit_vec(e) : 1;
     syn_text defs = { 0 };
@@ -128,7 +128,7 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
     for (int k = 0; k < 2; k++) {
         int to = k ? p->dbeta : p->dgamma;
         if (to < 0) continue;
-        syn_arg part = syn_scratch(k * syn_norm_area(e, cols, blocks));
+        syn_arg part = syn_scratch(at[k]);
         part.writes = false;
         syn_call_arg(&c, part);
         syn_call_arg(&c, syn_out(to));
@@ -138,6 +138,12 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
     c.local[0] = e->profile->cpu ? 1 : 64;
     c.global[0] = (size_t)syn_round_up(syn_ceil_div(cols, span), (int64_t)c.local[0]);
     return syn_norm_call(e, &c, &defs, scratch);
+}
+
+syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks,
+                         int64_t scratch) {
+    const int64_t at[] = { 0, syn_norm_area(e, cols, blocks) };
+    return syn_norm_fold_at(e, p, cols, blocks, at, scratch);
 }
 
 static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }

@@ -3,7 +3,7 @@
  * dbeta. */
 #include "op/norm.h"
 
-enum { ITEM = 8192, BLOCKS = 64, LEAST = 16 };
+enum { ITEM = 8192, BLOCKS = 64, LEAST = 16, CPU_LEAST = 32, SKEW = 1024 };
 
 int syn_row_norm(syn_graph *g, int x, int gamma, int beta, int64_t rows, int64_t group, double eps,
                  bool rms) {
@@ -82,7 +82,8 @@ const syn_op syn_op_row_norm = { .name = "row_norm", .grad = grad, .emit = emit,
 
 /* GPU: dgamma and dbeta by columns, behind dx. */
 static syn_status emit_params(syn_emit *e, const syn_node *n, const syn_norm_ports *p,
-                              int64_t samples, int64_t block, int64_t scratch) {
+                              int64_t samples, int64_t block, const int64_t *part,
+                              int64_t scratch) {
     int64_t cols = syn_value_cols(e->graph, p->x), blocks = syn_ceil_div(samples, block);
     syn_text defs = { 0 };
     syn_norm_defines(e, n, false, &defs);
@@ -94,8 +95,8 @@ static syn_status emit_params(syn_emit *e, const syn_node *n, const syn_norm_por
     syn_norm_arg(&c, p->dy, false);
     syn_norm_arg(&c, p->mean, false);
     syn_norm_arg(&c, p->rstd, false);
-    if (p->dgamma >= 0) syn_call_arg(&c, syn_scratch(0));
-    if (p->dbeta >= 0) syn_call_arg(&c, syn_scratch(syn_norm_area(e, cols, blocks)));
+    if (p->dgamma >= 0) syn_call_arg(&c, syn_scratch(part[0]));
+    if (p->dbeta >= 0) syn_call_arg(&c, syn_scratch(part[1]));
     syn_call_arg(&c, syn_int(samples));
     c.local[0] = 64;
     c.local[1] = 1;
@@ -110,13 +111,16 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     const syn_norm_ports p = syn_norm_backward(&n);
     int64_t cols = syn_value_cols(e->graph, p.x),
             samples = syn_emit_count(e, p.x) / (cols * n.i[2]);
-    /* As many rows of partial sums on every device, and few, for another launch reads them from all
-     * cores. */
-    int64_t block = syn_ceil_div(samples, BLOCKS);
-    if (block * n.i[2] < LEAST) block = syn_ceil_div(LEAST, n.i[2]);
-    int64_t blocks = syn_ceil_div(samples, block);
+    /* Few rows of partial sums, for another launch reads them from all cores, which costs a CPU
+     * more than their additions. They lie elsewhere in their page than rows do: a cache keeps few
+     * lines of equal place. */
+    int64_t block = syn_ceil_div(samples, BLOCKS), least = e->profile->cpu ? CPU_LEAST : LEAST;
+    if (block * n.i[2] < least) block = syn_ceil_div(least, n.i[2]);
+    int64_t blocks = syn_ceil_div(samples, block), area = syn_norm_area(e, cols, blocks),
+            skew = syn_round_up(SKEW, e->profile->align);
+    const int64_t part[] = { skew, area + 2 * skew };
     bool params = p.dgamma >= 0 || p.dbeta >= 0;
-    int64_t scratch = params ? 2 * syn_norm_area(e, cols, blocks) : 0;
+    int64_t scratch = params ? part[1] + area : 0;
     if (!e->profile->cpu) n.i[0] &= ~(SYN_NORM_DGAMMA | SYN_NORM_DBETA);
     if (e->profile->cpu || p.dx >= 0) {
         bool many = is_short(e, &n);
@@ -130,17 +134,16 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
         syn_norm_arg(&c, p.mean, false);
         syn_norm_arg(&c, p.rstd, false);
         syn_norm_arg(&c, p.dx, true);
-        if (e->profile->cpu && p.dgamma >= 0) syn_call_arg(&c, syn_scratch(0));
-        if (e->profile->cpu && p.dbeta >= 0)
-            syn_call_arg(&c, syn_scratch(syn_norm_area(e, cols, blocks)));
+        if (e->profile->cpu && p.dgamma >= 0) syn_call_arg(&c, syn_scratch(part[0]));
+        if (e->profile->cpu && p.dbeta >= 0) syn_call_arg(&c, syn_scratch(part[1]));
         syn_call_arg(&c, syn_int(samples));
         c.flops = 12.0 * (double)(samples * n.i[2] * cols);
         c.bytes = 3.0 * (double)(samples * n.i[2] * cols * syn_emit_real(e));
         SYN_TRY(syn_norm_call(e, &c, &defs, e->profile->cpu ? scratch : 0));
     }
     if (!params) return SYN_OK;
-    if (!e->profile->cpu) SYN_TRY(emit_params(e, node, &p, samples, block, scratch));
-    return syn_norm_fold(e, &p, cols, blocks, scratch);
+    if (!e->profile->cpu) SYN_TRY(emit_params(e, node, &p, samples, block, part, scratch));
+    return syn_norm_fold_at(e, &p, cols, blocks, part, scratch);
 }
 
 const syn_op syn_op_row_norm_grad = { .name = "row_norm_grad",
