@@ -153,8 +153,8 @@ static syn_status run_once(const bench *b, timed *t, what w) {
     if (w == STREAM) return syn_kernel_run(t->kernel, 1, &t->global, &t->local);
     if (w == STEP) return syn_plan_enqueue_step(t->plan, t->list);
     if (t->plan->optim.impl->norms)
-        SYN_TRY(syn_item_run(&t->list->item[machinery + SYN_ITEM_TRUST], t->list, b->ctx));
-    return syn_item_run(&t->list->item[machinery + SYN_ITEM_UPDATE], t->list, b->ctx);
+        SYN_TRY(syn_list_run(t->list, b->ctx, machinery + SYN_ITEM_TRUST, 1));
+    return syn_list_run(t->list, b->ctx, machinery + SYN_ITEM_UPDATE, 1);
 }
 
 static syn_status time_one(const bench *b, timed *t, what w, double *least) {

@@ -119,6 +119,8 @@ START_TEST(test_counters) {
     tally before = now();
     fixture f;
     fixture_make(&f, (syn_plan_opts){ 0 });
+    const syn_array x = { f.x, SYN_F32, SYN_SHAPE(BATCH, FEATURES) }, y = i32(f.y, BATCH);
+    ok(syn_step(f.plan, &x, &y, NULL));
     tally t = since(before);
     fixture_free(&f);
     for (int i = 0; i < SYN_COUNT_EVENT_WAITS; i++)

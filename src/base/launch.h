@@ -73,6 +73,7 @@ typedef struct syn_call {
     size_t global[3], local[3]; /* local all 0: the driver chooses */
     double flops, bytes;        /* for the plan's printing */
     bool apart;                 /* in a program of its own kind: see src/plan/kernels.h */
+    bool varies;                /* arguments are set anew for a launch: never a phase */
 } syn_call;
 
 static inline void syn_call_arg(syn_call *c, syn_arg a) {

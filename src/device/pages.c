@@ -1,4 +1,4 @@
-/* Host memory in huge pages, for devices whose memory it is. */
+/* Host memory in huge pages, for devices whose memory it is: whole ones, for buffers from a quarter of a MiB on. */
 #define _DEFAULT_SOURCE
 #include "device/private.h"
 
@@ -7,7 +7,7 @@
 #ifdef SYN_HUGE_PAGES
 #include <sys/mman.h>
 
-enum { HUGE = 2 << 20 };
+enum { HUGE = 2 << 20, LEAST = 256 << 10 }; /* a quarter of a second cache: its pages outnumber the TLB's */
 
 typedef struct pages {
     void *from;
@@ -35,10 +35,10 @@ static void CL_CALLBACK unmap(cl_mem mem, void *data) {
 
 cl_mem syn_pages_buffer(syn_ctx *ctx, int64_t bytes) {
     cl_int error;
-    if (!ctx->host_memory || bytes < HUGE) return NULL;
+    if (!ctx->host_memory || bytes < LEAST) return NULL;
     pages *p = malloc(sizeof *p);
     if (!p) return NULL;
-    p->bytes = (size_t)syn_round_up(bytes, 4096);
+    p->bytes = (size_t)syn_round_up(bytes, HUGE);
     p->from = map(p->bytes);
     cl_mem mem = p->from ? clCreateBuffer(ctx->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR,
                                           (size_t)bytes, p->from, &error)

@@ -101,10 +101,12 @@ syn_status syn_item_run(syn_item *item, const syn_list *l, syn_ctx *ctx) {
                             l->value[syn_value_root(l->graph, a[2].value)], item->scratch_buffer);
 }
 
-/* Phases in a row, as few as make a launch of their own when they are wanted apart. */
+/* Phases of one program in a row, as few as make a launch of their own when they are wanted apart. */
 static int phases_at(const syn_list *l, int first, int end) {
     int n = 0;
-    while (first + n < end && l->item[first + n].phase && !(n && l->apart)) n++;
+    while (first + n < end && l->item[first + n].phase && l->item[first + n].call.apart == l->item[first].call.apart &&
+           !(n && l->apart))
+        n++;
     return n;
 }
 

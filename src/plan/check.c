@@ -1,5 +1,6 @@
 /* Checks before the first step, and the sums behind them. */
 #include "plan/machinery.h"
+#include "plan/phases.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,17 +11,16 @@ static int64_t buffer_sum(const syn_plan *plan) {
     return sum;
 }
 
-bool syn_plan_item_in_step(const syn_plan *plan, int machinery) {
-    bool sums = plan->frame.accumulate > 1;
-    if (syn_optim_searches(&plan->optim)) /* one evaluation */
-        return machinery < 0 || machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_TAKE ||
-               machinery == SYN_ITEM_PLACE || (sums && machinery == SYN_ITEM_ACCUMULATE);
-    const bool norm = syn_frame_needs_norm(&plan->frame);
-    if (machinery == SYN_ITEM_SUM || machinery == SYN_ITEM_ADVANCE || machinery == SYN_ITEM_ACCUMULATE)
-        return sums;
-    if (machinery == SYN_ITEM_BOTH) return !sums;
-    if (machinery == SYN_ITEM_NORM) return sums && norm;
-    return machinery != SYN_ITEM_REST || (!sums && norm && plan->n_rest);
+bool syn_plan_feeds_join(const syn_plan *plan) {
+    const int others = 3; /* the arena, the order, the small blocks */
+    return plan->fuse && plan->n_fed + others <= SYN_MAX_BASES && syn_phases_are(syn_ctx_profile_of(plan->ctx));
+}
+
+static int launches_of(const syn_plan *plan, const syn_list *l) {
+    int piece[SYN_MAX_PIECES][2], n = syn_plan_pieces(plan, SYN_PART_STEP, piece);
+    int launches = syn_list_launches(l, 0, l->n_nodes_items) + 2 * syn_optim_looks_ahead(&plan->optim);
+    for (int i = 0; i < n; i++) launches += syn_list_launches(l, l->n_nodes_items + piece[i][0], piece[i][1]);
+    return launches;
 }
 
 void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
@@ -32,18 +32,17 @@ void syn_plan_sums(const syn_plan *plan, syn_plan_sizes *z) {
         /* Zero-byte blocks are one byte on the device. */
         z->slots = syn_plan_slots(plan) ? plan->grad_length * real * syn_plan_slots(plan) : 1;
     }
-    z->other += plan->tables.code_bytes + plan->tables.sync_bytes + plan->tables.own;
+    z->other += plan->tables.own;
     z->peak = z->params + z->grads + z->slots + z->arena + z->other;
     for (int i = 0; i < plan->n_lists && plan->has_graph[SYN_MODE_TRAIN]; i++) {
         if (plan->list_mode[i] != SYN_MODE_TRAIN || plan->list[i]->rows != plan->batch) continue;
         const syn_list *l = plan->list[i];
         z->phases = 0;
         for (int k = 0; k < plan->n_fed; k++) z->phases += syn_fed_value(l->graph, &plan->fed[k]) >= 0;
-        z->launches = z->phases + syn_list_launches(l, 0, l->n_nodes_items);
+        z->launches = (syn_plan_feeds_join(plan) ? 1 : z->phases) + launches_of(plan, l);
         for (int k = 0; k < l->n_items; k++) {
             if (!syn_plan_item_in_step(plan, k - l->n_nodes_items)) continue;
             z->phases++;
-            z->launches += k >= l->n_nodes_items;
             z->flops += l->item[k].call.flops;
             z->bytes += l->item[k].call.bytes;
         }

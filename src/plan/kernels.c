@@ -146,7 +146,7 @@ static syn_status assemble(const syn_kernels *k, bool apart, syn_text *t) {
         else syn_text_put(t, in->text, strlen(in->text));
         syn_text_add(t, "#undef INSTANCE\n");
     }
-    return phases ? syn_phase_kernel(t, k->instance, k->n) : syn_text_status(t);
+    return phases ? syn_phase_kernel(t, k->instance, k->n, apart) : syn_text_status(t);
 }
 
 static syn_status build(syn_kernels *k, bool apart) {

@@ -39,6 +39,6 @@ syn_status syn_kernels_build(syn_kernels *k);
 syn_status syn_kernels_get(syn_kernels *k, int instance, syn_kernel **kernel);
 /* KERNEL(name)(...) made a function that is given its work-item's ids; the kernel of a program's functions. */
 void syn_phase_function(syn_text *t, const char *text);
-syn_status syn_phase_kernel(syn_text *t, const syn_instance *instance, int n);
+syn_status syn_phase_kernel(syn_text *t, const syn_instance *instance, int n, bool apart);
 
 #endif

@@ -8,7 +8,10 @@
 #include "plan/norms.h"
 #include "plan/place.h"
 
-enum { SYN_MAX_SLABS = 16, SYN_MAX_BASES = 32 };
+enum {
+    SYN_MAX_SLABS = 16,
+    SYN_MAX_BASES = 8 /* that a list's phases touch: slabs, parameters, halves, gradients, sums, slots, small blocks */
+};
 
 typedef struct syn_item {
     syn_call call;
@@ -41,7 +44,7 @@ typedef struct syn_phases {
     int64_t code_bytes, sync_bytes;
     syn_buffer *base[SYN_MAX_BASES]; /* borrowed: what arguments lie in */
     int n_bases, workers;
-    syn_program *program;            /* borrowed */
+    syn_program *program[2];         /* borrowed: of the net, of what stands apart */
     struct syn_phases_run {
         int first, count, times;
         syn_kernel *kernel;
@@ -86,6 +89,7 @@ typedef struct syn_binding {
     syn_buffer *const *param;  /* by parameter number; NULL entries: not there */
     syn_buffer *const *grad;
     syn_buffer *const *block;  /* by syn_block */
+    syn_buffer *const *const *block_of; /* then by item, where they are not the same; or NULL */
     syn_phase_room *tables;
 } syn_binding;
 

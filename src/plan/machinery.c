@@ -277,97 +277,17 @@ syn_status syn_machinery_append(syn_plan *plan, syn_mode mode, syn_list *l) {
     if (mode == SYN_MODE_INFER || mode == SYN_MODE_PASSES) return SYN_OK;
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM));
     if (mode != SYN_MODE_TRAIN) return SYN_OK;
+    SYN_TRY(accumulate(plan, l));
+    SYN_TRY(norm(plan, l, SYN_BLOCK_PARTS, plan->n_parts));
     SYN_TRY(tally(plan, l, SYN_TALLY_ADVANCE));
+    SYN_TRY(norm(plan, l, SYN_BLOCK_REST, plan->n_rest));
     SYN_TRY(tally(plan, l, SYN_TALLY_SUM | SYN_TALLY_ADVANCE));
     bool searches = syn_optim_searches(&plan->optim);
     SYN_TRY(searches ? syn_search_take_call(plan, l) : update(plan, l));
-    SYN_TRY(norm(plan, l, SYN_BLOCK_PARTS, plan->n_parts));
-    SYN_TRY(accumulate(plan, l));
-    SYN_TRY(norm(plan, l, SYN_BLOCK_REST, plan->n_rest));
     if (searches) return syn_search_calls(plan, l);
     if (syn_optim_looks_ahead(&plan->optim)) {
         SYN_TRY(ahead(plan, l, 1));
         return ahead(plan, l, -1);
     }
     return plan->optim.impl->norms ? trust(plan, l) : SYN_OK;
-}
-
-/* ---- blocks ---- */
-
-enum { INTS_OF_PLACE = 4 };
-
-static int partials(const syn_plan *plan) { return syn_optim_searches(&plan->optim) ? SYN_SEARCH_SUMS : 2; }
-
-int64_t syn_machinery_bytes(const syn_plan *plan) {
-    int64_t real = syn_plan_real(plan), bytes = SYN_CTL_WORDS * 4 + SYN_METRICS * real;
-    if (plan->standardise) bytes += 2 * plan->state->n_features * real;
-    if (!plan->has_graph[SYN_MODE_TRAIN]) return bytes;
-    int64_t n = plan->state->n_params;
-    if (plan->frame.accumulate > 1) bytes += plan->grad_length * real;
-    return bytes + (plan->n_tiles + plan->n_parts + plan->n_rest + 2 * n) * INTS_OF_PLACE * 4 +
-           (SYN_SCALAR_ROWS * (SYN_FRAME_SCALARS + plan->optim.n_scalars) + n * SYN_FACTORS + n +
-            partials(plan) * plan->n_parts + plan->left.count + 2 * plan->n_parts * plan->optim.impl->norms) * real;
-}
-
-static syn_status ints(syn_plan *plan, syn_block b, const int32_t *from, int64_t n, const char *what) {
-    SYN_TRY(syn_buffer_create(&plan->block[b], plan->ctx, n * 4, what));
-    return n ? syn_buffer_write(plan->block[b], 0, from, n * 4, true) : SYN_OK;
-}
-
-static syn_status zeros(syn_plan *plan, syn_block b, int64_t bytes, const char *what) {
-    SYN_TRY(syn_buffer_create(&plan->block[b], plan->ctx, bytes, what));
-    return syn_buffer_zero(plan->block[b]);
-}
-
-/* Mean and 1/deviation of each input, whose features stand one behind the other in the state. */
-static syn_status standardisation(syn_plan *plan) {
-    const syn_net *net = plan->state->net;
-    int64_t at = 0, real = syn_plan_real(plan);
-    for (int i = 0, k = 0; i < net->n_layers; i++) {
-        if (net->layer[i].row != &syn_layer_input) continue;
-        int64_t n = syn_shape_count(&net->layer[i].shape);
-        SYN_TRY(syn_buffer_create(&plan->shift[k], plan->ctx, n * real, "standardisation"));
-        SYN_TRY(syn_buffer_create(&plan->scale[k], plan->ctx, n * real, "standardisation"));
-        SYN_TRY(syn_reals_write(plan->shift[k], plan->dtype, 0, plan->state->mean + at, n));
-        SYN_TRY(syn_reals_write(plan->scale[k++], plan->dtype, 0, plan->state->inv_dev + at, n));
-        at += n;
-    }
-    return SYN_OK;
-}
-
-syn_status syn_machinery_allocate(syn_plan *plan) {
-    const syn_state *s = plan->state;
-    int64_t real = syn_plan_real(plan), n = s->n_params;
-    SYN_TRY(zeros(plan, SYN_BLOCK_CONTROL, SYN_CTL_WORDS * 4, "the control block"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_METRICS, SYN_METRICS * real, "the metrics"));
-    if (s->mean) SYN_TRY(standardisation(plan));
-    if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
-    SYN_TRY(zeros(plan, SYN_BLOCK_GRADS, plan->grad_length * real, "the gradients"));
-    plan->block[SYN_BLOCK_SUMS] = plan->block[SYN_BLOCK_GRADS];
-    if (plan->frame.accumulate > 1)
-        SYN_TRY(zeros(plan, SYN_BLOCK_SUMS, plan->grad_length * real, "the accumulated gradients"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_SLOTS, plan->grad_length * real * syn_plan_slots(plan),
-                  "the optimizer's slots"));
-    int64_t row = SYN_FRAME_SCALARS + plan->optim.n_scalars;
-    SYN_TRY(zeros(plan, SYN_BLOCK_SCALARS, SYN_SCALAR_ROWS * row * real, "the step scalars"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_FACTORS, n * SYN_FACTORS * real, "factors"));
-    SYN_TRY(syn_reals_write(plan->block[SYN_BLOCK_FACTORS], plan->dtype, 0, plan->factor[0], n * SYN_FACTORS));
-    SYN_TRY(zeros(plan, SYN_BLOCK_NORMS, n * real, "norms"));
-    SYN_TRY(zeros(plan, SYN_BLOCK_PARTIAL, (partials(plan) * plan->n_parts + plan->left.count) * real, "partial norms"));
-    if (plan->optim.impl->norms)
-        SYN_TRY(zeros(plan, SYN_BLOCK_TRUST, 2 * plan->n_parts * real, "norms of weights and updates"));
-    SYN_TRY(ints(plan, SYN_BLOCK_TILES, plan->tile, plan->n_tiles * INTS_OF_PLACE, "the tiles"));
-    SYN_TRY(ints(plan, SYN_BLOCK_PARTS, plan->part, plan->n_parts * INTS_OF_PLACE, "the parts"));
-    SYN_TRY(ints(plan, SYN_BLOCK_REST, plan->rest, plan->n_rest * INTS_OF_PLACE, "parts of the rest"));
-    SYN_TRY(ints(plan, SYN_BLOCK_RANGES, plan->range, n * INTS_OF_PLACE, "the ranges"));
-    SYN_TRY(ints(plan, SYN_BLOCK_STEP_RANGES, plan->step_range, n * INTS_OF_PLACE, "the ranges of a step"));
-    for (int i = 0; i < 2; i++) {
-        plan->table[i] = calloc((size_t)(SYN_SCALAR_ROWS / 2 * row), 8);
-        if (!plan->table[i]) return syn_no_memory((size_t)(SYN_SCALAR_ROWS / 2 * row) * 8);
-    }
-    for (int p = 0; p < n; p++)
-        if (plan->grad_offset[p] >= 0)
-            SYN_TRY(syn_buffer_sub(&plan->grad[p], plan->block[SYN_BLOCK_GRADS], plan->grad_offset[p] * real,
-                                   syn_round_up(s->count[p], 128) * real));
-    return SYN_OK;
 }

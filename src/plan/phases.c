@@ -9,7 +9,9 @@ enum {
     COST = 1 << 16,     /* of an item, at least: half a microsecond */
     LOOKS = 1 << 19,    /* at a counter, in a quarter of a millisecond or so */
     LOOK_COST = 64,     /* operations in the time of one */
-    APART_INTS = 16     /* between counters that all write */
+    APART_INTS = 16,    /* between counters that all write */
+    MOST_SLABS = SYN_MAX_BASES - 6, /* of lists with phases: of gigabytes each, where launches cost nothing */
+    FEEDS = 4096        /* bytes for tables of feeds */
 };
 
 typedef struct writer {
@@ -47,8 +49,9 @@ static int base_of(writer *w, syn_buffer *b) {
     return p->n_bases++;
 }
 
-static void put_buffer(writer *w, const syn_arg *a) {
+static void put_buffer(writer *w, int item, const syn_arg *a) {
     const syn_list *l = w->list;
+    const syn_binding *from = w->b;
     syn_buffer *b = NULL;
     int64_t offset = 0;
     if (!w->b) {
@@ -61,7 +64,9 @@ static void put_buffer(writer *w, const syn_arg *a) {
         b = l->slab[place->slab];
         offset = place->offset + a->i;
     } else {
-        b = a->kind == SYN_ARG_VALUE ? l->value[syn_value_root(l->graph, a->value)] : w->b->block[a->value];
+        b = a->kind == SYN_ARG_VALUE ? l->value[syn_value_root(l->graph, a->value)]
+            : from->block_of         ? from->block_of[item][a->value]
+                                     : from->block[a->value];
         if (b) b = syn_buffer_whole(b, &offset);
         else w->status = syn_fail(SYN_E_ARGUMENT, "a buffer that a phase needs is not there (a bug: please report it)");
     }
@@ -77,7 +82,8 @@ static int64_t bits_of(double r, syn_dtype dtype) {
     return i;
 }
 
-static void put_call(writer *w, const syn_item *item) {
+static void put_call(writer *w, int number) {
+    const syn_item *item = &w->list->item[number];
     const syn_call *c = &item->call;
     put(w, w->b ? w->b->kernels->instance[item->instance].number : 0);
     for (int d = 0; d < 3; d++) put(w, size_of(c, d));
@@ -85,7 +91,7 @@ static void put_call(writer *w, const syn_item *item) {
         const syn_arg *a = &c->arg[k];
         if (a->kind == SYN_ARG_INT) put(w, (int32_t)a->i);
         else if (a->kind == SYN_ARG_REAL) put(w, bits_of(a->r, w->dtype));
-        else put_buffer(w, a);
+        else put_buffer(w, number, a);
     }
 }
 
@@ -105,44 +111,49 @@ static void put_items(writer *w, const syn_call *c, double behind) {
 
 static syn_status write(writer *w) {
     const syn_list *l = w->list;
-    double behind = 0;
+    double behind[2] = { 0, 0 }; /* of the net's and of what stands apart: they run by themselves */
     for (int i = 0; i < l->n_items; i++) {
-        if (l->item[i].phase) behind += cost_of(&l->item[i].call);
+        if (l->item[i].phase) behind[l->item[i].call.apart] += cost_of(&l->item[i].call);
         put(w, 0);
     }
     for (int i = 0; i < l->n_items && w->status == SYN_OK; i++) {
+        const syn_call *c = &l->item[i].call;
         if (!l->item[i].phase) continue;
         w->code[i] = w->n;
-        behind -= cost_of(&l->item[i].call);
-        put_items(w, &l->item[i].call, behind);
-        put_call(w, &l->item[i]);
+        behind[c->apart] -= cost_of(c);
+        put_items(w, c, behind[c->apart]);
+        put_call(w, i);
     }
     return w->status;
 }
 
 /* ---- of a list ---- */
 
-void syn_phases_mark(syn_list *l, const syn_profile *p) {
+bool syn_phases_are(const syn_profile *p) {
     const char *set = getenv("SYNCLINE_PHASES");
-    if (!p->cpu || (set && strcmp(set, "0") == 0)) return;
-    for (int i = 0; i < l->n_items; i++) {
+    return p->cpu && !(set && strcmp(set, "0") == 0);
+}
+
+void syn_phases_mark(syn_list *l, const syn_profile *p) {
+    for (int i = 0; i < l->n_items && syn_phases_are(p); i++) {
         const syn_call *c = &l->item[i].call;
         bool barrier_free = true;
         for (int d = 0; d < c->dims; d++) barrier_free &= c->local[d] == 1;
-        l->item[i].phase = barrier_free && !l->item[i].in_library && !c->apart;
+        l->item[i].phase = barrier_free && !l->item[i].in_library && !c->varies;
     }
 }
 
-static syn_status want_functions(syn_list *l, syn_kernels *kernels, int n) {
+/* Of the net, or of what stands apart. */
+static syn_status want_functions(syn_list *l, syn_kernels *kernels, int n, bool apart) {
     const syn_call **call = malloc(((size_t)n + 1) * sizeof *call);
     int *instance = malloc(((size_t)n + 1) * sizeof *instance), k = 0;
     syn_status status = call && instance ? SYN_OK : syn_no_memory((size_t)n * sizeof *call);
     for (int i = 0; status == SYN_OK && i < l->n_items; i++)
-        if (l->item[i].phase) call[k++] = &l->item[i].call;
+        if (l->item[i].phase && l->item[i].call.apart == apart) call[k++] = &l->item[i].call;
     if (status == SYN_OK) status = syn_kernels_want_phases(kernels, call, k, instance);
     k = 0;
     for (int i = 0; status == SYN_OK && i < l->n_items; i++)
-        if (l->item[i].phase) l->item[i].instance = instance[k++];
+        if (l->item[i].phase && l->item[i].call.apart == apart) l->item[i].instance = instance[k++];
     free(call);
     free(instance);
     return status;
@@ -152,10 +163,11 @@ static int times_of(const syn_list *l) { return l->times > 1 ? l->times : 1; }
 
 syn_status syn_phases_want(syn_list *l, syn_kernels *kernels, int units) {
     int n = 0;
-    for (int i = 0; i < l->n_items; i++) n += l->item[i].phase;
+    for (int i = 0; i < l->n_items; i++) n += l->item[i].phase &= l->n_slabs <= MOST_SLABS;
     if (!n) return SYN_OK;
     l->phases.workers = units;
-    SYN_TRY(want_functions(l, kernels, n));
+    SYN_TRY(want_functions(l, kernels, n, false));
+    SYN_TRY(want_functions(l, kernels, n, true));
     writer w = { .list = l, .phases = &l->phases };
     syn_status status = write(&w);
     free(w.code);
@@ -165,24 +177,24 @@ syn_status syn_phases_want(syn_list *l, syn_kernels *kernels, int units) {
 }
 
 void syn_phases_room(syn_list *const *list, int n, int align, syn_phase_room *t) {
+    if (n) t->code_bytes += FEEDS;
     for (int i = 0; i < n; i++) {
         t->code_bytes += 2 * syn_round_up(list[i]->phases.code_bytes, align);
         if (list[i]->phases.sync_bytes > t->sync_bytes) t->sync_bytes = list[i]->phases.sync_bytes;
     }
 }
 
-syn_status syn_phases_allocate(syn_phase_room *t, syn_ctx *ctx) {
-    if (!t->code_bytes) return SYN_OK;
-    SYN_TRY(syn_buffer_create(&t->code, ctx, t->code_bytes, "the tables of phases"));
-    SYN_TRY(syn_buffer_create(&t->sync, ctx, t->sync_bytes, "the counters of phases"));
-    return syn_buffer_zero(t->sync);
+static syn_status piece(syn_buffer **out, syn_buffer *of, int64_t at, int64_t bytes) {
+    int64_t offset;
+    syn_buffer *whole = syn_buffer_whole(of, &offset); /* a piece of a piece is none */
+    return syn_buffer_sub(out, whole, offset + at, bytes);
 }
 
 /* Lists run one after the other: their counters may be the same. */
 static syn_status take_room(syn_phases *p, const syn_binding *b) {
     syn_phase_room *t = b->tables;
     if (p->sync_bytes <= t->sync_bytes) {
-        SYN_TRY(syn_buffer_sub(&p->sync, t->sync, 0, p->sync_bytes));
+        SYN_TRY(piece(&p->sync, t->sync, 0, p->sync_bytes));
     } else {
         SYN_TRY(syn_buffer_create(&p->sync, b->ctx, p->sync_bytes, "the counters of phases"));
         SYN_TRY(syn_buffer_zero(p->sync));
@@ -192,7 +204,7 @@ static syn_status take_room(syn_phases *p, const syn_binding *b) {
         t->own += p->code_bytes;
         return syn_buffer_create(&p->code, b->ctx, p->code_bytes, "the table of phases");
     }
-    SYN_TRY(syn_buffer_sub(&p->code, t->code, t->used, p->code_bytes));
+    SYN_TRY(piece(&p->code, t->code, t->used, p->code_bytes));
     t->used += syn_round_up(p->code_bytes, syn_ctx_profile_of(b->ctx)->align);
     return SYN_OK;
 }
@@ -202,9 +214,9 @@ syn_status syn_phases_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
     if (!p->code_bytes) return SYN_OK;
     writer w = { .list = l, .b = b, .dtype = dtype, .phases = p };
     syn_status status = write(&w);
-    for (int i = 0; i < l->n_items && !p->program; i++) {
+    for (int i = 0; i < l->n_items; i++) {
         const syn_item *item = &l->item[i];
-        if (item->phase) p->program = b->kernels->instance[item->instance].program;
+        if (item->phase) p->program[item->call.apart] = b->kernels->instance[item->instance].program;
     }
     if (status == SYN_OK) status = take_room(p, b);
     if (status == SYN_OK) status = syn_buffer_write(p->code, 0, w.code, p->code_bytes, true);
@@ -218,7 +230,7 @@ static syn_status make_run(syn_list *l, int first, int count, int times, syn_ker
     syn_kernel *k;
     int at = SYN_MAX_BASES;
     if (!syn_grow(&p->run, &p->cap_runs, p->n_runs + 1, sizeof *p->run)) return syn_no_memory(sizeof *p->run);
-    SYN_TRY(syn_kernel_create(&k, p->program, "phases"));
+    SYN_TRY(syn_kernel_create(&k, p->program[l->item[first].call.apart], "phases"));
     p->run[p->n_runs++] = (struct syn_phases_run){ first, count, times, k };
     for (int i = 0; i < SYN_MAX_BASES; i++) SYN_TRY(syn_kernel_buffer(k, i, p->base[i < p->n_bases ? i : 0]));
     SYN_TRY(syn_kernel_buffer(k, at++, p->code));

@@ -3,19 +3,21 @@
  *
  * The calls are functions of one kernel for each program (cl/plan/phases.cl); what is called with which arguments in
  * which phase is a table on the device. So a function is compiled once, however many launches of whatever list call
- * it. What a library runs, and what is not barrier-free, stays a launch between two runs of phases. */
+ * it. What a library runs, what is not barrier-free, and what gets other arguments at each launch stays one between two
+ * runs of phases. */
 #ifndef SYN_PLAN_PHASES_H
 #define SYN_PLAN_PHASES_H
 
 #include "plan/list.h"
 
-/* Which items of an emitted list are phases: those without barriers, on CPU profiles. SYNCLINE_PHASES=0: none. */
+/* Whether there are phases: on CPU profiles, but for SYNCLINE_PHASES=0. */
+bool syn_phases_are(const syn_profile *p);
+/* Which items of an emitted list are phases: those without barriers. */
 void syn_phases_mark(syn_list *l, const syn_profile *p);
 /* Asks for the functions of the list's phases and says how large its tables are. units: work-items of the kernel. */
 syn_status syn_phases_want(syn_list *l, syn_kernels *kernels, int units);
-/* How much room the tables of these lists ask for, and making it. */
+/* How much room the tables of these lists ask for. */
 void syn_phases_room(syn_list *const *list, int n, int align, syn_phase_room *t);
-syn_status syn_phases_allocate(syn_phase_room *t, syn_ctx *ctx);
 /* The tables, with places as the list is bound. */
 syn_status syn_phases_bind(syn_list *l, const syn_binding *b, syn_dtype dtype);
 /* Runs items [first, first + count), phases all of them, as one launch; so many times, l->times at most. */

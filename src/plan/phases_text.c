@@ -36,7 +36,7 @@ static void add_case(syn_text *t, const syn_instance *in) {
     syn_text_add(t, "))\n        break;\n    }\n");
 }
 
-syn_status syn_phase_kernel(syn_text *t, const syn_instance *instance, int n) {
+syn_status syn_phase_kernel(syn_text *t, const syn_instance *instance, int n, bool apart) {
     static const char place[] = "FUNCTIONS\n";
     char *file;
     SYN_TRY(syn_cl_text("plan/phases.cl", &file));
@@ -46,7 +46,7 @@ syn_status syn_phase_kernel(syn_text *t, const syn_instance *instance, int n) {
     syn_text_add(t, "\n");
     syn_text_put(t, file, at ? (size_t)(at - file) : 0);
     for (int i = 0; i < n; i++)
-        if (instance[i].phase && !instance[i].program) add_case(t, &instance[i]);
+        if (instance[i].phase && instance[i].apart == apart && !instance[i].program) add_case(t, &instance[i]);
     if (at) syn_text_put(t, at + sizeof place - 1, strlen(at + sizeof place - 1));
     free(file);
     return syn_text_status(t);

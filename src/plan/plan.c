@@ -89,9 +89,9 @@ syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
     const bool train = mode == SYN_MODE_TRAIN;
     SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows, train, plan->frame.accumulate > 1,
                           train ? &plan->left : NULL));
-    if (plan->fuse) syn_phases_mark(l, syn_ctx_profile_of(plan->ctx));
     if (train && !plan->left.decided) SYN_TRY(syn_machinery_ranges(plan));
     SYN_TRY(syn_machinery_append(plan, mode, l));
+    if (plan->fuse) syn_phases_mark(l, syn_ctx_profile_of(plan->ctx));
     return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
 }
 
@@ -152,7 +152,6 @@ static syn_status allocate(syn_plan *plan) {
         SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
         SYN_TRY(syn_buffer_zero(plan->slab[i])); /* touches its pages */
     }
-    SYN_TRY(syn_phases_allocate(&plan->tables, plan->ctx));
     return syn_machinery_allocate(plan);
 }
 
@@ -373,6 +372,7 @@ void syn_plan_destroy(syn_plan *plan) {
         syn_buffer_destroy(plan->shift[i]);
         syn_buffer_destroy(plan->scale[i]);
     }
+    syn_buffer_destroy(plan->small);
     free(plan->grad);
     free(plan->grad_offset);
     free(plan->tile);

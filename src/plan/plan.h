@@ -108,6 +108,7 @@ struct syn_plan {
     int64_t slab_bytes[SYN_MAX_SLABS];
     int n_slabs;
     syn_phase_room tables;        /* of phases */
+    syn_buffer *small;            /* where these and all small blocks are: blocks.c */
     syn_buffer **outgrown;    /* slabs that earlier lists are bound to */
     int n_outgrown, cap_outgrown;
     syn_search_memory search; /* of optimizers that search */
@@ -164,14 +165,19 @@ void syn_plan_print_masks(const syn_plan *plan, syn_text *t);
 
 /* Machinery items behind the node items of a training list, in this order; other lists have the sum
  * alone (evaluation) or none. */
-enum { SYN_ITEM_SUM, SYN_ITEM_ADVANCE, SYN_ITEM_BOTH, SYN_ITEM_UPDATE, SYN_ITEM_NORM, SYN_ITEM_ACCUMULATE,
+enum { SYN_ITEM_SUM, SYN_ITEM_ACCUMULATE, SYN_ITEM_NORM, SYN_ITEM_ADVANCE,
        SYN_ITEM_REST, /* norms that no product left, in a step in one go */
+       SYN_ITEM_BOTH, SYN_ITEM_UPDATE,
        SYN_ITEM_TRUST, /* of optimizers that need norms; others have none */
        /* of optimizers that search, in the places of the update and of trust */
        SYN_ITEM_TAKE = SYN_ITEM_UPDATE, SYN_ITEM_COMBINE = SYN_ITEM_TRUST, SYN_ITEM_PLACE,
        /* around the gradient of those that look ahead, in the place of trust */
        SYN_ITEM_AHEAD = SYN_ITEM_TRUST, SYN_ITEM_BACK };
 
+/* What machinery runs behind the nodes: pieces of (first item, items), each run in one go. */
+typedef enum syn_part { SYN_PART_GRADIENT, SYN_PART_UPDATE, SYN_PART_STEP } syn_part;
+enum { SYN_MAX_PIECES = 4 };
+int syn_plan_pieces(const syn_plan *plan, syn_part part, int (*piece)[2]);
 /* Whether item number `machinery` (below 0: a node's) runs in a training step. */
 bool syn_plan_item_in_step(const syn_plan *plan, int machinery);
 
@@ -207,6 +213,8 @@ void syn_plan_loss_at(const syn_plan *plan, const syn_snapshot *s, int k, double
 void syn_plan_loss_of(const syn_plan *plan, const syn_snapshot *s, double *loss, double *accuracy);
 /* The same of a batch of `rows` alone. */
 double syn_plan_loss_last(const syn_plan *plan, const syn_snapshot *s, int rows);
+/* Whether a set's feeds are one launch: there are phases, and few buffers to touch. */
+bool syn_plan_feeds_join(const syn_plan *plan);
 /* The graph's value that a fed thing fills, -1: this graph does not read it. */
 static inline int syn_fed_value(const syn_graph *g, const syn_fed *f) {
     return f->kind == SYN_FED_INPUT ? g->x[f->index] : f->kind == SYN_FED_TARGET ? g->target[f->index] : g->weights;

@@ -23,6 +23,7 @@ static syn_status over_parts(const syn_plan *plan, syn_list *l, syn_call *c, int
     syn_call_arg(c, syn_int(plan->grad_length));
     for (int i = 0; i < ints; i++) syn_call_arg(c, syn_int(0)); /* set at each launch */
     for (int i = 0; i < reals; i++) syn_call_arg(c, syn_real(0));
+    c->varies = ints || reals;
     c->dims = 1;
     c->local[0] = on_cpu(plan) ? 1 : SYN_NORM_GROUP;
     c->global[0] = (size_t)plan->n_parts * c->local[0];
@@ -47,7 +48,7 @@ static syn_status combine_call(const syn_plan *plan, syn_list *l) {
 
 static syn_status place_call(const syn_plan *plan, syn_list *l) {
     static const syn_block block[] = { SYN_BLOCK_PARAMS, SYN_BLOCK_SLOTS, SYN_BLOCK_TILES };
-    syn_call c = { .source = "op/search_place.cl", .entry = "place", .dims = 1 };
+    syn_call c = { .source = "op/search_place.cl", .entry = "place", .dims = 1, .varies = true };
     syn_text defs = { 0 };
     for (size_t i = 0; i < SYN_COUNT(block); i++)
         syn_call_arg(&c, syn_block_arg(block[i], block[i] != SYN_BLOCK_TILES));

@@ -1,6 +1,7 @@
 #include "plan/source.h"
 
 #include "op/feed.h"
+#include "plan/phases.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -175,8 +176,10 @@ void syn_source_close(syn_source *s) {
             free(slot->host[k]);
         }
     }
-    for (int i = 0; i < s->n_feeds; i++)
-        for (int k = 0; k < s->feed[i].n; k++) syn_item_free(&s->feed[i].item[k]);
+    for (int i = 0; i < s->n_feeds; i++) {
+        s->feed[i].feed.value = NULL; /* borrowed */
+        syn_list_free(&s->feed[i].feed);
+    }
     free(s->feed);
     for (int k = 0; k < SYN_MAX_FED; k++) syn_buffer_destroy(s->resident_data[k]);
     syn_buffer_destroy(s->perm);
@@ -187,15 +190,31 @@ void syn_source_close(syn_source *s) {
 /* Collects the calls of one feed; ops see the emit alone. */
 typedef struct collector {
     syn_emit emit;
-    syn_feed_launch *feed;
+    syn_list *feed;
 } collector;
 
 static syn_status collect(syn_emit *e, syn_call *call, int64_t scratch) {
     (void)scratch;
-    syn_feed_launch *f = ((collector *)e)->feed;
-    f->item[f->n] = (syn_item){ .call = *call, .node = -1, .area = -1 };
-    f->n++;
-    return SYN_OK;
+    return syn_list_append(((collector *)e)->feed, call);
+}
+
+/* Every item with its own stored rows. */
+static syn_status bind_feed(syn_source *s, syn_feed_launch *f) {
+    syn_plan *plan = s->plan;
+    syn_list *l = &f->feed;
+    syn_buffer *block[SYN_MAX_FED][SYN_BLOCKS], *const *of[SYN_MAX_FED];
+    syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .block_of = of, .tables = &plan->tables };
+    for (int i = 0; i < l->n_items; i++) {
+        const int k = f->of[i], input = plan->fed[k].kind == SYN_FED_INPUT ? plan->fed[k].index : 0;
+        memcpy(block[i], plan->block, sizeof block[i]);
+        block[i][SYN_BLOCK_PERM] = s->resident ? s->perm : plan->block[SYN_BLOCK_CONTROL]; /* unread */
+        block[i][SYN_BLOCK_X] = s->resident ? s->resident_data[k] : s->slot[f->slot].data[k];
+        block[i][SYN_BLOCK_SHIFT] = plan->shift[input];
+        block[i][SYN_BLOCK_SCALE] = plan->scale[input];
+        of[i] = b.block = block[i];
+        if (!l->item[i].phase) SYN_TRY(syn_item_bind(&l->item[i], l, &b, plan->dtype));
+    }
+    return syn_phases_bind(l, &b, plan->dtype);
 }
 
 static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
@@ -203,32 +222,23 @@ static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
     if (!syn_grow(&s->feed, &s->cap_feeds, s->n_feeds + 1, sizeof *s->feed))
         return syn_no_memory(sizeof *s->feed);
     syn_feed_launch *f = &s->feed[s->n_feeds++];
-    *f = (syn_feed_launch){ .list = list, .slot = slot };
     const syn_graph *g = list->graph;
+    *f = (syn_feed_launch){ .list = list, .slot = slot, .feed = { .graph = g, .rows = list->rows, .value = list->value } };
+    syn_list *l = &f->feed;
     collector c = { .emit = { .graph = g, .profile = syn_ctx_profile_of(plan->ctx),
                               .dtype = plan->dtype, .rows = list->rows, .call = collect },
-                    .feed = f };
+                    .feed = l };
     for (int k = 0; k < plan->n_fed; k++) {
         int value = syn_fed_value(g, &plan->fed[k]);
         if (value < 0) continue;
         bool standardise = plan->standardise && plan->fed[k].kind == SYN_FED_INPUT;
-        f->of[f->n] = k;
+        f->of[l->n_items] = k;
         SYN_TRY(syn_feed_emit(&c.emit, value, s->stored[k].type, standardise, !s->resident));
     }
-    for (int i = 0; i < f->n; i++) SYN_TRY(syn_kernels_want(&plan->kernels, &f->item[i].call, &f->item[i].instance));
+    if (!s->borrowed && syn_plan_feeds_join(plan)) syn_phases_mark(l, c.emit.profile);
+    SYN_TRY(syn_list_want(l, &plan->kernels));
     SYN_TRY(syn_kernels_build(&plan->kernels));
-    syn_buffer *block[SYN_BLOCKS];
-    memcpy(block, plan->block, sizeof block);
-    block[SYN_BLOCK_PERM] = s->resident ? s->perm : plan->block[SYN_BLOCK_CONTROL]; /* unread */
-    const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .block = block };
-    for (int i = 0; i < f->n; i++) {
-        int k = f->of[i], input = plan->fed[k].kind == SYN_FED_INPUT ? plan->fed[k].index : 0;
-        block[SYN_BLOCK_X] = s->resident ? s->resident_data[k] : s->slot[slot].data[k];
-        block[SYN_BLOCK_SHIFT] = plan->shift[input];
-        block[SYN_BLOCK_SCALE] = plan->scale[input];
-        SYN_TRY(syn_item_bind(&f->item[i], list, &b, plan->dtype));
-    }
-    return SYN_OK;
+    return bind_feed(s, f);
 }
 
 static syn_feed_launch *find_feed(syn_source *s, const syn_list *list, int slot) {
@@ -270,20 +280,22 @@ static syn_status send(syn_source *s, syn_slot *slot, int rows) {
 static syn_status run_feed(syn_source *s, const syn_list *list, int slot) {
     syn_feed_launch *f = find_feed(s, list, slot);
     if (!f) return syn_fail(SYN_E_ARGUMENT, "no feed was prepared for this list (a bug: please report it)");
-    for (int k = 0; k < f->n; k++) SYN_TRY(syn_item_run(&f->item[k], list, s->plan->ctx));
-    return SYN_OK;
+    f->feed.apart = list->apart;
+    return syn_list_run(&f->feed, s->plan->ctx, 0, f->feed.n_items);
 }
 
 syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *const *buffer) {
     syn_feed_launch *f = find_feed(s, list, 0);
     for (int k = 0; k < s->plan->n_fed; k++) s->slot[0].data[k] = s->stored[k].there ? buffer[k] : NULL;
     syn_status status = f ? SYN_OK : syn_source_prepare(s, list);
-    for (int i = 0; f && i < f->n; i++) /* bound to what was lent before */
-        for (int k = 0; status == SYN_OK && k < f->item[i].call.n_args; k++) {
-            const syn_arg *a = &f->item[i].call.arg[k];
+    for (int i = 0; f && i < f->feed.n_items; i++) { /* bound to what was lent before */
+        const syn_item *item = &f->feed.item[i];
+        for (int k = 0; status == SYN_OK && k < item->call.n_args; k++) {
+            const syn_arg *a = &item->call.arg[k];
             if (a->kind != SYN_ARG_BLOCK || a->value != SYN_BLOCK_X) continue;
-            status = syn_kernel_buffer(f->item[i].kernel, k, buffer[f->of[i]]);
+            status = syn_kernel_buffer(item->kernel, k, buffer[f->of[i]]);
         }
+    }
     if (status == SYN_OK) status = run_feed(s, list, 0);
     memset(s->slot[0].data, 0, sizeof s->slot[0].data);
     return status;

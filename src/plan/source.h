@@ -25,9 +25,8 @@ typedef struct syn_stored {
 typedef struct syn_feed_launch {
     const syn_list *list;
     int slot;
-    syn_item item[SYN_MAX_FED];
+    syn_list feed;       /* an item for each; values are the list's */
     int of[SYN_MAX_FED]; /* which fed value an item fills */
-    int n;
 } syn_feed_launch;
 
 typedef struct syn_slot {

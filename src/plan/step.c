@@ -90,9 +90,11 @@ static syn_status run_nodes(syn_plan *plan, syn_list *list) {
     return ahead ? run_item(plan, list, SYN_ITEM_BACK) : SYN_OK;
 }
 
-static syn_status run_update(syn_plan *plan, syn_list *list) {
-    if (plan->optim.impl->norms) SYN_TRY(run_item(plan, list, SYN_ITEM_TRUST));
-    return run_item(plan, list, SYN_ITEM_UPDATE);
+static syn_status run_pieces(syn_plan *plan, syn_list *list, syn_part part) {
+    int piece[SYN_MAX_PIECES][2], n = syn_plan_pieces(plan, part, piece);
+    for (int i = 0; i < n; i++)
+        SYN_TRY(syn_list_run(list, plan->ctx, list->n_nodes_items + piece[i][0], piece[i][1]));
+    return SYN_OK;
 }
 
 syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
@@ -102,23 +104,18 @@ syn_status syn_plan_enqueue_step(syn_plan *plan, syn_list *list) {
     }
     SYN_TRY(begin_update(plan));
     SYN_TRY(run_nodes(plan, list));
-    if (syn_frame_needs_norm(&plan->frame) && plan->n_rest) SYN_TRY(run_item(plan, list, SYN_ITEM_REST));
-    SYN_TRY(run_item(plan, list, SYN_ITEM_BOTH));
-    return run_update(plan, list);
+    return run_pieces(plan, list, SYN_PART_STEP);
 }
 
 syn_status syn_plan_enqueue_gradient(syn_plan *plan, syn_list *list) {
     if (syn_optim_looks_ahead(&plan->optim)) SYN_TRY(need_scalars(plan));
     SYN_TRY(run_nodes(plan, list));
-    SYN_TRY(run_item(plan, list, SYN_ITEM_SUM));
-    return plan->frame.accumulate > 1 ? run_item(plan, list, SYN_ITEM_ACCUMULATE) : SYN_OK;
+    return run_pieces(plan, list, SYN_PART_GRADIENT);
 }
 
 syn_status syn_plan_enqueue_update(syn_plan *plan, syn_list *list) {
     SYN_TRY(begin_update(plan));
-    if (syn_frame_needs_norm(&plan->frame)) SYN_TRY(run_item(plan, list, SYN_ITEM_NORM));
-    SYN_TRY(run_item(plan, list, SYN_ITEM_ADVANCE));
-    return run_update(plan, list);
+    return run_pieces(plan, list, SYN_PART_UPDATE);
 }
 
 syn_status syn_plan_enqueue_forward(syn_plan *plan, syn_list *list) {

@@ -46,8 +46,8 @@ static syn_status run_steps(run *r, int steps, double *seconds) {
 
 static bool is_feed(const syn_timing *t, const void *tag) {
     for (int i = 0; i < t->source->n_feeds; i++)
-        for (int k = 0; k < t->source->feed[i].n; k++)
-            if (tag == &t->source->feed[i].item[k]) return true;
+        for (int k = 0; k < t->source->feed[i].feed.n_items; k++)
+            if (tag == &t->source->feed[i].feed.item[k]) return true;
     return false;
 }
 
