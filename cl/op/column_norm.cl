@@ -1,5 +1,5 @@
 // Normalisation of columns of `rows` x COLS matrices, GROUP adjacent columns sharing their statistics:
-// batch_norm (one matrix, the batch) and group_norm with narrow groups, instance_norm (a matrix a sample).
+// group_norm with narrow groups and instance_norm (a matrix a sample), on GPUs batch_norm too (the batch).
 //     y = (x - mean) r gamma + beta,  r = 1 / sqrt(var + EPS)
 // A work-item (CPU) or a work-group of WIDTH x LANES items (GPU) takes WIDTH columns of a matrix, a
 // multiple of GROUP, and walks over the rows while they are in the cache. A CPU's item takes
@@ -8,6 +8,32 @@
 #define PAD (WIDTH + SYN_VEC)
 #define VECTORS real __attribute__((aligned(sizeof(realv)))) // none over two cache lines
 #define FOR_VECTORS(c, w) for (int c = 0; c < (w); c += SYN_VEC)
+// Columns in strips, eight vectors at a time, of one row or of several: chains that do not wait for each other, and
+// all loads before the first store. More of a row first: where it is a multiple of a page, the same column of all rows
+// lies in one set of the first cache, and loads of one row wait for stores of another.
+#define FIT(n) (WIDTH >= (n) * SYN_VEC && COLS >= (n) * SYN_VEC)
+#define STRIP (FIT(8) ? 8 : FIT(4) ? 4 : FIT(2) ? 2 : 1)
+#define EACH(n) _Pragma("unroll") for (int k = 0; k < (n); k++)
+#define FOR_STRIPS(body)                                                                           \
+    {                                                                                              \
+        int c = 0;                                                                                 \
+        for (; c + STRIP * SYN_VEC <= w; c += STRIP * SYN_VEC) body(STRIP, 8 / STRIP)              \
+        for (; c < w; c += SYN_VEC) body(1, 1)                                                     \
+    }
+#define AT(k, s) (c + (k) % (s) * SYN_VEC) // column and row of the k-th of a strip's vectors
+#define OF(k, s) (r + (k) / (s))
+#define HALVE(v, s, n, m) if ((n) >= (m)) EACH((m) / 2 * (s)) v[k] += v[k + (m) / 2 * (s)];
+#define JOIN(v, s, n) HALVE(v, s, n, 8) HALVE(v, s, n, 4) HALVE(v, s, n, 2) // the sums of n rows
+#if GAMMA
+#define SCALE(c) FN(load)(gamma + first, c, w)
+#else
+#define SCALE(c) (realv)(1)
+#endif
+#if BETA
+#define SHIFT(c) FN(load)(beta + first, c, w)
+#else
+#define SHIFT(c) (realv)(0)
+#endif
 // Columns [c, c + SYN_VEC) of the w columns at p.
 #define WHOLE(c, w) (COLS % SYN_VEC == 0 || (c) + SYN_VEC <= (w))
 #define COLUMNS_OF(type)                                                                           \
@@ -20,26 +46,37 @@
     }
 FOR_TYPES(COLUMNS_OF)
 #undef COLUMNS_OF
-#if GROUP > 1
-// Sums over groups, in each of their columns. Of a vector: neighbours are added until the first lanes are sums of
-// groups, then lanes are doubled as often.
-#define PAIRS(n) if (GROUP >= (n)) v = (realv)(v.even + v.odd, v.even + v.odd);
-#define TWICE(n) if (GROUP >= (n)) twice.even = twice.odd = v.lo, v = twice;
-static void FN(over_group)(real *sums, const int w) {
-#if GROUP <= SYN_VEC && (GROUP & (GROUP - 1)) == 0
-    FOR_VECTORS(c, w) {
-        realv v = VGET(sums, c), twice;
-        PAIRS(2) PAIRS(4) PAIRS(8) PAIRS(16)
-        TWICE(2) TWICE(4) TWICE(8) TWICE(16)
-        VSET(v, sums, c);
-    }
-#else
+#define IN_VECTORS (GROUP > 1 && GROUP <= SYN_VEC && (GROUP & (GROUP - 1)) == 0)
+// Sums over groups, in each of their columns.
+#if IN_VECTORS
+// Lanes change places with their neighbours, pairs with pairs, and so on.
+#define SWAP(V, name, even_of, odd_of)                                                             \
+    static V OVERLOADED FN(name)(V v) { V w; w.even = even_of, w.odd = odd_of; return w; }
+#define SWAP1(n) SWAP(CAT(REAL_NAME, n), swap1, v.odd, v.even)
+#define SWAPS(n, name, of) SWAP(CAT(REAL_NAME, n), name, FN(of)(v.even), FN(of)(v.odd))
+SWAP1(2) SWAP1(4) SWAP1(8) SWAP1(16)
+SWAPS(4, swap2, swap1) SWAPS(8, swap2, swap1) SWAPS(16, swap2, swap1)
+SWAPS(8, swap4, swap2) SWAPS(16, swap4, swap2) SWAPS(16, swap8, swap4)
+static realv FN(over_group)(realv v) {
+    v += FN(swap1)(v);
+#if GROUP >= 4
+    v += FN(swap2)(v);
+#endif
+#if GROUP >= 8
+    v += FN(swap4)(v);
+#endif
+#if GROUP >= 16
+    v += FN(swap8)(v);
+#endif
+    return v;
+}
+#elif GROUP > 1
+static void FN(over_groups)(real *sums, const int w) {
     for (int g = 0; g < w; g += GROUP) {
         real sum = 0;
         for (int c = g; c < g + GROUP; c++) sum += sums[c];
         for (int c = g; c < g + GROUP; c++) sums[c] = sum;
     }
-#endif
 }
 #endif
 #else
@@ -66,6 +103,7 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #if FORWARD
 // EPILOGUE_PARAMS: FN(epilogue) in front of this text takes y, vectors on CPUs, instead of its being stored.
 #ifdef EPILOGUE_PARAMS
+#define EACH_PUT(n) for (int k = 0; k < (n); k++) // its text once
 #if SYN_CPU
 #define PUT(v, row, c) FN(epilogue)(v, row, first + (c), w - (c), y EPILOGUE_ARGS)
 #else
@@ -73,6 +111,7 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #endif
 #else
 #define EPILOGUE_PARAMS
+#define EACH_PUT(n) EACH(n)
 #if SYN_CPU
 #define PUT(v, row, c) FN(store)(v, y + (row) * COLS + first, c, w)
 #else
@@ -80,39 +119,39 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #endif
 #endif
 #if SYN_CPU
-// Mean and sum of squared differences of w columns in one pass: eight rows at a time, joined to those before
-// (Chan, Golub and LeVeque 1983).
+// Mean and sum of squared differences of w columns: differences from the first row of 64, whose own is part of their
+// variance, so that what cancels out is at most 64 times that; and the union with the rows before (Chan, Golub and
+// LeVeque 1983).
 static void FN(moments)(__global const cell *x, const int w, const int rows, real *means, real *squares) {
-    FOR_VECTORS(c, w) {
-        VSET((realv)(0), means, c);
-        VSET((realv)(0), squares, c);
+    for (int before = 0; before < rows; before += 64, x += 64 * COLS) {
+        const int count = min(64, rows - before);
+        const real share = 1 / (real)count, of_all = count / (real)(before + count);
+#define TAKE(s, row)                                                                               \
+    {                                                                                              \
+        const realv d = FN(load)(x + (row) * COLS, AT(k, s), w) - from[k % (s)];                   \
+        sum[k] += d;                                                                               \
+        square[k] += d * d;                                                                        \
     }
-    int r = 0;
-    for (; r + 8 <= rows; r += 8) {
-        const real share = 8 / (real)(r + 8), old = r * share;
-        __global const cell *p = x + r * COLS;
-        FOR_VECTORS(c, w) {
-            realv a = FN(load)(p, c, w), b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
-            realv e = FN(load)(p + 3 * COLS, c, w), f = FN(load)(p + 4 * COLS, c, w);
-            realv g = FN(load)(p + 5 * COLS, c, w), h = FN(load)(p + 6 * COLS, c, w);
-            realv i = FN(load)(p + 7 * COLS, c, w);
-            const realv m = VGET(means, c), sum = ((a + b) + (d + e)) + ((f + g) + (h + i));
-            // Half of the differences as multiply-adds, which other units than those of sums take.
-            const realv eight = sum * (real).125, delta = eight - m;
-            a -= eight, b -= eight, d -= eight, e -= sum * (real).125;
-            f -= sum * (real).125, g -= sum * (real).125, h -= sum * (real).125, i -= sum * (real).125;
-            VSET(m + delta * share, means, c);
-            VSET(VGET(squares, c) + (((a * a + b * b) + (d * d + e * e)) + ((f * f + g * g) + (h * h + i * i))) +
-                     delta * delta * old, squares, c);
-        }
+#define MOMENTS(s, n)                                                                              \
+    {                                                                                              \
+        realv from[s], sum[8], square[8];                                                          \
+        int r = 0;                                                                                 \
+        EACH(s) from[k] = FN(load)(x, AT(k, s), w);                                                \
+        EACH((s) * (n)) sum[k] = square[k] = 0;                                                    \
+        for (; r + (n) <= count; r += (n)) EACH((s) * (n)) TAKE(s, OF(k, s))                       \
+        for (; r < count; r++) EACH(s) TAKE(s, r)                                                  \
+        JOIN(sum, s, n) JOIN(square, s, n)                                                         \
+        EACH(s) {                                                                                  \
+            const realv d = sum[k] * share, m = from[k] + d, q = square[k] - sum[k] * d;           \
+            const realv old = before ? VGET(means, AT(k, s)) : m, delta = m - old;                 \
+            VSET(old + delta * of_all, means, AT(k, s));                                           \
+            VSET(before ? VGET(squares, AT(k, s)) + q + delta * delta * (before * of_all) : q, squares, AT(k, s)); \
+        }                                                                                          \
     }
-    for (; r < rows; r++)
-        FOR_VECTORS(c, w) {
-            const realv v = FN(load)(x + r * COLS, c, w), m = VGET(means, c), delta = v - m;
-            const realv now = m + delta * (1 / (real)(r + 1));
-            VSET(now, means, c);
-            VSET(VGET(squares, c) + delta * (v - now), squares, c);
-        }
+        FOR_STRIPS(MOMENTS)
+#undef MOMENTS
+#undef TAKE
+    }
 }
 #endif
 
@@ -133,68 +172,55 @@ KERNEL(column_norm)(__global const cell *x,
     const int first = (int)get_global_id(0) * WIDTH, w = COLS % WIDTH == 0 ? WIDTH : min(WIDTH, COLS - first);
     const int start = (int)get_global_id(1) * block, end = min(start + block, matrices);
     VECTORS mean_of[2 * PAD], var_of[2 * PAD];
-    // The statistics of a matrix stand in front of the rows before it, which hide their latency.
+    // Sums of a matrix, the rows before it, and then its statistics, whose latency the sums of the next hide.
     for (int matrix = start; matrix <= end; matrix++) {
         real *means = mean_of + (matrix & 1) * PAD, *vars = var_of + (matrix & 1) * PAD;
-        if (matrix < end) {
-            FN(moments)(x + matrix * rows * COLS + first, w, rows, means, vars);
-            FOR_VECTORS(c, w) VSET(VGET(vars, c) * (1 / (real)rows), vars, c);
-#if GROUP > 1
-            VECTORS apart[PAD];
-            FOR_VECTORS(c, w) VSET(VGET(means, c), apart, c);
-            FN(over_group)(means, w);
-            FOR_VECTORS(c, w) {
-                const realv m = VGET(means, c) * (1 / (real)GROUP), d = VGET(apart, c) - m;
-                VSET(m, means, c);
-                VSET(VGET(vars, c) + d * d, vars, c);
-            }
-            FN(over_group)(vars, w);
-            FOR_VECTORS(c, w) VSET(VGET(vars, c) * (1 / (real)GROUP), vars, c);
-#endif
-#if MOVING
-            FOR_VECTORS(c, w)
-                moving_vector(control, moving_mean, moving_var, count, first + c, w - c, VGET(means, c), VGET(vars, c),
-                              rows, MOVING, (real)TAKE, UNBIASED, PER_ROW);
-#endif
-            FOR_VECTORS(c, w) {
-                const realv r = 1 / sqrt(VGET(vars, c) + (real)EPS);
-                FN(store)(VGET(means, c), mean + matrix * COLS + first, c, w);
-                FN(store)(r, rstd + matrix * COLS + first, c, w);
-#if GAMMA
-                VSET(r * FN(load)(gamma + first, c, w), vars, c);
-#else
-                VSET(r, vars, c);
-#endif
-            }
+        if (matrix < end) FN(moments)(x + matrix * rows * COLS + first, w, rows, means, vars);
+#define OUTPUTS(s, n)                                                                              \
+    {                                                                                              \
+        realv m[s], scale[s], shift[s], v[8];                                                      \
+        int r = 0;                                                                                 \
+        EACH(s) m[k] = VGET(m_of, AT(k, s)), scale[k] = VGET(scale_of, AT(k, s)), shift[k] = SHIFT(AT(k, s)); \
+        for (; r + (n) <= rows; r += (n)) {                                                        \
+            EACH((s) * (n)) v[k] = FN(load)(x + at + OF(k, s) * COLS, AT(k, s), w);                \
+            EACH_PUT((s) * (n))                                                                    \
+            PUT((v[k] - m[k % (s)]) * scale[k % (s)] + shift[k % (s)], row + OF(k, s), AT(k, s));  \
+        }                                                                                          \
+        for (; r < rows; r++)                                                                      \
+            EACH_PUT(s)                                                                            \
+            PUT((FN(load)(x + at + r * COLS, AT(k, s), w) - m[k]) * scale[k] + shift[k], row + r, AT(k, s)); \
+    }
+        if (matrix > start) {
+            const int row = (matrix - 1) * rows, at = row * COLS + first;
+            const real *m_of = mean_of + (~matrix & 1) * PAD, *scale_of = var_of + (~matrix & 1) * PAD;
+            FOR_STRIPS(OUTPUTS)
         }
-        if (matrix == start) continue;
-        const int at = (matrix - 1) * rows * COLS + first;
-        means = mean_of + ((matrix - 1) & 1) * PAD;
-        vars = var_of + ((matrix - 1) & 1) * PAD;
-        // All loads before the first store: rows may meet at the same offset of a page, where loads wait for
-        // stores that are not theirs.
-        for (int r = 0; r < rows;) {
-            const int n = r + 4 <= rows ? 4 : 1;
-            __global const cell *p = x + at + r * COLS;
-            const int row = (matrix - 1) * rows + r;
-            FOR_VECTORS(c, w) {
-                const realv m = VGET(means, c), scale = VGET(vars, c);
-#if BETA
-                const realv shift = FN(load)(beta + first, c, w);
-#else
-                const realv shift = 0;
+        if (matrix == end) break;
+#undef OUTPUTS
+#if GROUP > 1 && !IN_VECTORS
+        VECTORS apart[PAD];
+        FOR_VECTORS(c, w) VSET(VGET(means, c), apart, c);
+        FN(over_groups)(means, w);
+        FOR_VECTORS(c, w) {
+            const realv m = VGET(means, c) * (1 / (real)GROUP), d = VGET(apart, c) - m;
+            VSET(m, means, c);
+            VSET(VGET(vars, c) + d * d * (real)rows, vars, c);
+        }
+        FN(over_groups)(vars, w);
 #endif
-                const realv a = FN(load)(p, c, w);
-                if (n == 4) {
-                    const realv b = FN(load)(p + COLS, c, w), d = FN(load)(p + 2 * COLS, c, w);
-                    const realv e = FN(load)(p + 3 * COLS, c, w);
-                    PUT((b - m) * scale + shift, row + 1, c);
-                    PUT((d - m) * scale + shift, row + 2, c);
-                    PUT((e - m) * scale + shift, row + 3, c);
-                }
-                PUT((a - m) * scale + shift, row, c);
-            }
-            r += n;
+        const real share = 1 / ((real)rows * GROUP);
+        FOR_VECTORS(c, w) {
+            realv m = VGET(means, c), q = VGET(vars, c);
+#if IN_VECTORS
+            const realv all = FN(over_group)(m) * (1 / (real)GROUP), d = m - all;
+            m = all;
+            q = FN(over_group)(q + d * d * (real)rows);
+            VSET(m, means, c);
+#endif
+            const realv r = 1 / sqrt(q * share + (real)EPS);
+            FN(store)(m, mean + matrix * COLS + first, c, w);
+            FN(store)(r, rstd + matrix * COLS + first, c, w);
+            VSET(r * SCALE(c), vars, c);
         }
     }
 #else
@@ -250,83 +276,70 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
     const int item = (int)get_global_id(1), start = item * block, end = min(start + block, matrices);
     for (int matrix = start; matrix < end; matrix++) {
         const int at = matrix * rows * COLS + first, col = matrix * COLS + first;
-        VECTORS as[PAD], bs[PAD];
+        VECTORS ms[PAD], scales[PAD], as[PAD], bs[PAD];
+        FOR_VECTORS(c, w) VSET(FN(load)(mean + col, c, w), ms, c);
+#define TAKE(s, row)                                                                               \
+    {                                                                                              \
+        const realv d = FN(load)(dy + at + (row) * COLS, AT(k, s), w);                             \
+        a[k] += d;                                                                                 \
+        b[k] += d * (FN(load)(x + at + (row) * COLS, AT(k, s), w) - m[k % (s)]);                   \
+    }
+#define SUMS(s, n)                                                                                 \
+    {                                                                                              \
+        realv m[s], a[8], b[8];                                                                    \
+        int r = 0;                                                                                 \
+        EACH(s) m[k] = VGET(ms, AT(k, s));                                                         \
+        EACH((s) * (n)) a[k] = b[k] = 0;                                                           \
+        for (; r + (n) <= rows; r += (n)) EACH((s) * (n)) TAKE(s, OF(k, s))                        \
+        for (; r < rows; r++) EACH(s) TAKE(s, r)                                                   \
+        JOIN(a, s, n) JOIN(b, s, n)                                                                \
+        EACH(s) VSET(a[k], as, AT(k, s)), VSET(b[k], bs, AT(k, s));                                \
+    }
+        FOR_STRIPS(SUMS)
+#undef SUMS
+#undef TAKE
+        const real share = 1 / ((real)rows * GROUP);
         FOR_VECTORS(c, w) {
-            VSET((realv)(0), as, c);
-            VSET((realv)(0), bs, c);
-        }
-        for (int r = 0; r < rows;) {
-            const int n = r + 4 <= rows ? 4 : 1;
-            __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
-            FOR_VECTORS(c, w) {
-                const realv m = FN(load)(mean + col, c, w), d = FN(load)(pd, c, w);
-                realv a = d, b = d * (FN(load)(px, c, w) - m);
-                if (n == 4) {
-                    const realv e = FN(load)(pd + COLS, c, w), f = FN(load)(pd + 2 * COLS, c, w);
-                    const realv g = FN(load)(pd + 3 * COLS, c, w);
-                    a = (d + e) + (f + g);
-                    b = (b + e * (FN(load)(px + COLS, c, w) - m)) +
-                        (f * (FN(load)(px + 2 * COLS, c, w) - m) + g * (FN(load)(px + 3 * COLS, c, w) - m));
-                }
-                VSET(VGET(as, c) + a, as, c);
-                VSET(VGET(bs, c) + b, bs, c);
-            }
-            r += n;
-        }
-        FOR_VECTORS(c, w) {
-            const realv a = VGET(as, c), b = VGET(bs, c) * FN(load)(rstd + col, c, w);
+            const realv s = FN(load)(rstd + col, c, w), a = VGET(as, c), b = VGET(bs, c) * s;
             __global real *pg = dgamma + item * COLS + first, *pb = dbeta + item * COLS + first;
             const int before = matrix > start;
             FN(store)(before ? FN(load)(pb, c, w) + a : a, pb, c, w);
             FN(store)(before ? FN(load)(pg, c, w) + b : b, pg, c, w);
-#if GAMMA
-            const realv scale = FN(load)(gamma + first, c, w);
+            const realv scale = SCALE(c);
+            VSET(s * scale, scales, c);
+#if IN_VECTORS
+            VSET(FN(over_group)(a * scale) * s * share, as, c);
+            VSET(FN(over_group)(b * scale) * s * s * share, bs, c);
 #else
-            const realv scale = 1;
+            VSET(a * scale * s * share, as, c);
+            VSET(b * scale * s * s * share, bs, c);
 #endif
-            VSET(a * scale, as, c);
-            VSET(b * scale, bs, c);
         }
+#if GROUP > 1 && !IN_VECTORS
+        FN(over_groups)(as, w);
+        FN(over_groups)(bs, w);
+#endif
 #if DX
-#if GROUP > 1
-        FN(over_group)(as, w);
-        FN(over_group)(bs, w);
-#endif
         // dx = scale dy - a - (x - mean) b
-        const real share = 1 / (real)(rows * GROUP);
-        VECTORS ms[PAD], scales[PAD];
-        FOR_VECTORS(c, w) {
-            const realv s = FN(load)(rstd + col, c, w);
-            VSET(FN(load)(mean + col, c, w), ms, c);
-            VSET(VGET(as, c) * s * share, as, c);
-            VSET(VGET(bs, c) * s * s * share, bs, c);
-#if GAMMA
-            VSET(s * FN(load)(gamma + first, c, w), scales, c);
-#else
-            VSET(s, scales, c);
-#endif
-        }
-        for (int r = 0; r < rows;) {
-            const int n = r + 4 <= rows ? 4 : 1;
-            __global const cell *px = x + at + r * COLS, *pd = dy + at + r * COLS;
-            __global cell *q = dx + at + r * COLS;
-            FOR_VECTORS(c, w) {
-                const realv m = VGET(ms, c), scale = VGET(scales, c), a = VGET(as, c), b = VGET(bs, c);
-                const realv d = scale * FN(load)(pd, c, w) - a - (FN(load)(px, c, w) - m) * b;
-                if (n == 4) {
-                    __global const cell *x1 = px + COLS, *x2 = x1 + COLS, *x3 = x2 + COLS;
-                    __global const cell *d1 = pd + COLS, *d2 = d1 + COLS, *d3 = d2 + COLS;
-                    const realv e = scale * FN(load)(d1, c, w) - a - (FN(load)(x1, c, w) - m) * b;
-                    const realv f = scale * FN(load)(d2, c, w) - a - (FN(load)(x2, c, w) - m) * b;
-                    const realv g = scale * FN(load)(d3, c, w) - a - (FN(load)(x3, c, w) - m) * b;
-                    FN(store)(e, q + COLS, c, w);
-                    FN(store)(f, q + 2 * COLS, c, w);
-                    FN(store)(g, q + 3 * COLS, c, w);
-                }
-                FN(store)(d, q, c, w);
-            }
-            r += n;
-        }
+#define GRADIENT(k, s, row)                                                                        \
+    (scale[(k) % (s)] * FN(load)(dy + at + (row) * COLS, AT(k, s), w) - a[(k) % (s)] -             \
+     (FN(load)(x + at + (row) * COLS, AT(k, s), w) - m[(k) % (s)]) * b[(k) % (s)])
+#define GRADIENTS(s, n)                                                                            \
+    {                                                                                              \
+        realv m[s], scale[s], a[s], b[s], v[8];                                                    \
+        int r = 0;                                                                                 \
+        EACH(s) m[k] = VGET(ms, AT(k, s)), scale[k] = VGET(scales, AT(k, s));                      \
+        EACH(s) a[k] = VGET(as, AT(k, s)), b[k] = VGET(bs, AT(k, s));                              \
+        for (; r + (n) <= rows; r += (n)) {                                                        \
+            EACH((s) * (n)) v[k] = GRADIENT(k, s, OF(k, s));                                       \
+            EACH((s) * (n)) FN(store)(v[k], dx + at + OF(k, s) * COLS, AT(k, s), w);               \
+        }                                                                                          \
+        for (; r < rows; r++)                                                                      \
+            EACH(s) FN(store)(GRADIENT(k, s, r), dx + at + r * COLS, AT(k, s), w);                 \
+    }
+        FOR_STRIPS(GRADIENTS)
+#undef GRADIENTS
+#undef GRADIENT
 #endif
     }
 #else
@@ -365,9 +378,22 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef VECTORS
 #undef FOR_VECTORS
 #undef WHOLE
-#undef PAIRS
-#undef TWICE
+#undef SCALE
+#undef SHIFT
+#undef IN_VECTORS
+#undef SWAP
+#undef SWAP1
+#undef SWAPS
+#undef FIT
+#undef STRIP
+#undef EACH
+#undef FOR_STRIPS
+#undef AT
+#undef OF
+#undef HALVE
+#undef JOIN
 #endif
+#undef EACH_PUT
 #undef PUT
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS
