@@ -1,7 +1,7 @@
 /* Activations that are layers against what PyTorch and Keras compute, and what they are in test mode. The
  * loss is a sum of squares whose targets make its gradient the golden dy. */
+#include "bench.h"
 #include "golden.h"
-#include "suite.h"
 
 #include "layer/layer.h"
 
@@ -159,7 +159,55 @@ START_TEST(test_options) {
 }
 END_TEST
 
+/* Both gradients of prelu at once, where alpha is a row: few rows, a rest of columns, more than 1 MiB. */
+static void prelu_rows(int rows, int cols, syn_dtype dtype) {
+    bench b;
+    syn_kernels k;
+    const int64_t n = (int64_t)rows * cols;
+    double *x = new_random(n, 41, -1, 1), *dy = new_random(n, 42, -1, 1), *alpha = new_random(cols, 43, -1, 1);
+    double *dx = new_random(n, 0, 0, 1), *dalpha = new_random(cols, 0, 0, 1), *got = new_random(n, 0, 0, 1);
+    syn_kernels_init(&k, test_ctx(), dtype);
+    bench_open(&b, &k);
+    syn_graph *g = &b.g;
+    bool wanted[16] = { false };
+    const int in[] = { bench_value(&b, SYN_SHAPE(cols), true), bench_value(&b, SYN_SHAPE(cols), false) };
+    const int y = bench_keep(&b, syn_map_apply(g, syn_fn_find("prelu_of"), in, 2, NULL, 0));
+    const int node = g->n_nodes - 1;
+    g->value[y].grad = bench_value(&b, SYN_SHAPE(cols), true);
+    wanted[in[0]] = wanted[in[1]] = true;
+    ok(syn_graph_grad(g, node, wanted, &syn_map_grad_ops));
+    for (int i = 0; i < 2; i++) bench_keep(&b, g->value[in[i]].grad);
+    bench_emit(&b, rows);
+    ok(syn_kernels_build(&k));
+    bench_bind(&b);
+    x[1] = 0; /* belongs to the lower half */
+    bench_write(&b, in[0], x);
+    bench_write(&b, in[1], alpha);
+    bench_write(&b, g->value[y].grad, dy);
+    bench_run(&b);
+    for (int c = 0; c < cols; c++) dalpha[c] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        dx[i] = x[i] > 0 ? dy[i] : dy[i] * alpha[i % cols];
+        dalpha[i % cols] += x[i] > 0 ? 0 : dy[i] * x[i];
+    }
+    bench_read(&b, g->value[in[0]].grad, got);
+    CLOSE(got, dx, n, limits[dtype], "dx of %d x %d", rows, cols);
+    bench_read(&b, g->value[in[1]].grad, got);
+    CLOSE(got, dalpha, cols, limits[dtype], "dalpha of %d x %d", rows, cols);
+    bench_close(&b);
+    syn_kernels_free(&k);
+    double *const all[] = { x, dy, alpha, dx, dalpha, got };
+    for (size_t i = 0; i < SYN_COUNT(all); i++) free(all[i]);
+}
+
+START_TEST(test_prelu_rows) {
+    static const int rows[] = { 7, 131, 2101 }, cols[] = { 16, 300, 139 };
+    for (size_t i = 0; i < SYN_COUNT(rows); i++)
+        for (int d = 0; d < 2; d++) prelu_rows(rows[i], cols[i], (syn_dtype)d);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const test[] = { test_activations, test_edges, test_options };
+    const TTest *const test[] = { test_activations, test_edges, test_options, test_prelu_rows };
     return run_suite("golden_activations", test, SYN_COUNT(test));
 }

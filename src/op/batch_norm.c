@@ -37,8 +37,9 @@ static bool few_rows(const syn_emit *e, int64_t rows) {
     return !e->profile->cpu && rows <= GPU_FEW;
 }
 
-/* Of rows; four blocks and more are for as many cores. */
-static int64_t block_of(const syn_emit *e, int64_t rows) {
+int syn_norm_side(const syn_emit *e, int x) { return syn_emit_bytes(e, x) <= SMALL ? 1 : 4; }
+
+int64_t syn_norm_block(const syn_emit *e, int64_t rows) {
     int64_t least = GPU_BLOCK, block = syn_round_up(syn_ceil_div(rows, BLOCKS), 8);
     if (e->profile->cpu) {
         const int64_t quarter = syn_round_up(syn_ceil_div(rows, 4), 8);
@@ -57,9 +58,8 @@ static syn_call stage(syn_emit *e, const syn_node *n, bool forward, int number, 
         { "batch_norm_part", "batch_norm_finish", "batch_norm_apply" }
     };
     syn_norm_defines(e, n, forward, defs);
-    const bool small = syn_emit_bytes(e, n->in[0]) <= SMALL;
     syn_text_add(defs, "#define STAGE %d\n#define BLOCK %lld\n#define ROWS %d\n", number,
-                 (long long)block, small ? 1 : 4);
+                 (long long)block, syn_norm_side(e, n->in[0]));
     return (syn_call){ .source = "op/batch_norm.cl", .entry = entry[forward][number], .dims = 1 };
 }
 
@@ -86,7 +86,7 @@ static void by_columns(const syn_emit *e, int64_t cols, syn_call *c, syn_text *d
 static syn_status split_forward(syn_emit *e, const syn_node *n, int64_t rows, const char *moving,
                                 const syn_arg *stats, int n_stats) {
     const syn_norm_ports p = syn_norm_forward(n);
-    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows),
+    int64_t cols = syn_value_cols(e->graph, p.x), block = syn_norm_block(e, rows),
             real = syn_emit_real(e);
     int64_t area = syn_norm_area(e, cols, syn_ceil_div(rows, block));
     syn_text defs = { 0 };
@@ -159,7 +159,7 @@ const syn_op syn_op_batch_norm = {
 
 static syn_status split_backward(syn_emit *e, const syn_node *n, int64_t rows) {
     const syn_norm_ports p = syn_norm_backward(n);
-    int64_t cols = syn_value_cols(e->graph, p.x), block = block_of(e, rows),
+    int64_t cols = syn_value_cols(e->graph, p.x), block = syn_norm_block(e, rows),
             real = syn_emit_real(e);
     int64_t blocks = syn_ceil_div(rows, block), area = syn_norm_area(e, cols, blocks);
     syn_text defs = { 0 };

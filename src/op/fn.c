@@ -1,5 +1,6 @@
 /* The table of element-wise functions and its registration. */
 #include "op/map.h"
+#include "op/ops.h"
 
 #include <math.h>
 #include <pthread.h>

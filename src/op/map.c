@@ -50,6 +50,7 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
     if (ins.form != 0)
         return syn_fail(SYN_E_ARGUMENT, "%s: second derivatives are not there", ins.fn->row.name);
     int y = n.out[0], dy = dout[0];
+    if (ins.fn->grads && need[0] && need[1] && ins.fn->grads(g, n.in, dy, din)) return SYN_OK;
     for (int k = 0; k < n.n_in; k++) {
         if (!need[k]) continue;
         const char *d = syn_fn_text(ins.fn, k + 1, ins.attr);

@@ -13,6 +13,8 @@ struct syn_fn {
     syn_map_row row;
     int operands;           /* 0 and 1: one, x; 2: a and b */
     const char *derivative_b; /* with respect to the second operand */
+    /* Where both operands' gradients are wanted: makes them together, or returns false. NULL: one by one. */
+    bool (*grads)(syn_graph *g, const int *in, int dy, int *din);
     const char *by_y; /* the derivative by y alone, which holds where attribute 0 is not negative;
                          NULL: none */
     int draws;              /* random words of every element: 0, 1 or 2 */

@@ -43,6 +43,11 @@ syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int
 syn_status syn_norm_fold_at(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks, const int64_t *at,
                             int64_t scratch);
 
+/* Rows of a block whose sums are partial (four blocks and more are for as many cores), and how many rows are taken
+ * side by side: 1 where the tensor stays in second caches. */
+int64_t syn_norm_block(const syn_emit *e, int64_t rows);
+int syn_norm_side(const syn_emit *e, int x);
+
 /* The work-items of a column kernel: WIDTH columns, on GPUs times LANES rows. Defines both. */
 void syn_norm_columns(const syn_emit *e, int64_t cols, int64_t group, int64_t second, syn_call *c,
                       syn_text *defs);

@@ -18,6 +18,8 @@ int syn_feed(syn_graph *g, syn_shape shape, int *end, bool labels, bool wide);
 int syn_view(syn_graph *g, int x, syn_shape shape);                    /* same elements, other shape */
 int syn_gemm_node(syn_graph *g, int a, int b, bool ta, bool tb);       /* op(A) op(B) over last axes */
 int syn_colsum(syn_graph *g, int x, syn_shape shape); /* over all but the last axes, as `shape` */
+/* Makes both gradients of prelu in din where alpha, in[1], is a row; else false. */
+bool syn_prelu_grads(syn_graph *g, const int *in, int dy, int *din);
 int syn_concat_node(syn_graph *g, const int *x, int n); /* along the last axis */
 int syn_slice_node(syn_graph *g, int x, int first, int cols); /* columns of the last axis */
 int syn_softmax_node(syn_graph *g, int x);

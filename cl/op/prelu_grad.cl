@@ -1,0 +1,86 @@
+// Gradients of y = x > 0 ? x : x alpha, alpha a row: dx, and dalpha[block] the sums over the rows of a block.
+//     dx = dy (x > 0 ? 1 : alpha),  dalpha = sum(dy (x > 0 ? 0 : x))
+#if SYN_CPU
+#define FULL (COLS / SYN_VEC * SYN_VEC)
+#define WHOLE(c) (FULL == COLS || (c) < FULL)
+#define LOADV(p, c) (WHOLE(c) ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
+#define STORE_OF(type)                                                                             \
+    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
+        if (WHOLE(c)) VSTORE(v, p, c);                                                             \
+        else VSTORE_TAIL(v, p, FULL, COLS - FULL);                                                 \
+    }
+FOR_TYPES(STORE_OF)
+#undef STORE_OF
+// As in batch_norm.cl: small tensors in strips of neighbours, row by row, larger ones several rows side by side; all
+// loads before the first store.
+#define FIT(n) (COLS >= (n) * SYN_VEC)
+#define STRIP (FIT(8) ? 8 : FIT(4) ? 4 : FIT(2) ? 2 : 1)
+#define EACH(n) _Pragma("unroll") for (int k = 0; k < (n); k++)
+#define TAKE(v, sum, slope, row, c)                                                                \
+    {                                                                                              \
+        const realv a = LOADV(x + (row) * COLS, c), d = LOADV(dy + (row) * COLS, c);               \
+        v = a > 0 ? d : d * slope;                                                                 \
+        sum += d * (a > 0 ? (realv)(0) : a);                                                       \
+    }
+#endif
+
+KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global const ALPHA *alpha, __global cell *dx,
+                   __global real *dalpha, const int rows) {
+#if SYN_CPU
+    const int first = (int)get_global_id(0) * BLOCK, n = min(BLOCK, rows - first);
+    x += first * COLS, dy += first * COLS, dx += first * COLS;
+    dalpha += get_global_id(0) * COLS;
+#if ROWS == 1
+    int c = 0;
+#define ROWS_OF(w)                                                                                 \
+    {                                                                                              \
+        realv slope[w], sum[w], v[w];                                                              \
+        EACH(w) slope[k] = LOADV(alpha, c + k * SYN_VEC), sum[k] = 0;                              \
+        for (int r = 0; r < n; r++) {                                                              \
+            EACH(w) TAKE(v[k], sum[k], slope[k], r, c + k * SYN_VEC)                               \
+            EACH(w) FN(store)(v[k], dx + r * COLS, c + k * SYN_VEC);                               \
+        }                                                                                          \
+        EACH(w) FN(store)(sum[k], dalpha, c + k * SYN_VEC);                                        \
+    }
+    for (; c + STRIP * SYN_VEC <= COLS; c += STRIP * SYN_VEC) ROWS_OF(STRIP)
+    for (; c < COLS; c += SYN_VEC) ROWS_OF(1)
+#undef ROWS_OF
+#else
+    for (int r = 0; r < n; r += ROWS)
+        for (int c = 0; c < COLS; c += SYN_VEC) {
+            const realv slope = LOADV(alpha, c);
+            realv sum = r ? LOADV(dalpha, c) : (realv)(0), v[ROWS];
+            if (r + ROWS <= n) {
+                EACH(ROWS) TAKE(v[k], sum, slope, r + k, c)
+                EACH(ROWS) FN(store)(v[k], dx + (r + k) * COLS, c);
+            } else {
+                for (int k = r; k < n; k++) {
+                    TAKE(v[0], sum, slope, k, c)
+                    FN(store)(v[0], dx + k * COLS, c);
+                }
+            }
+            FN(store)(sum, dalpha, c);
+        }
+#endif
+#else
+    const int c = (int)get_global_id(0), block = (int)get_global_id(1);
+    if (c >= COLS) return;
+    const real slope = LOAD(alpha, c);
+    real sum = 0;
+    for (int r = block * BLOCK; r < min((block + 1) * BLOCK, rows); r++) {
+        const real a = LOAD(x, r * COLS + c), d = LOAD(dy, r * COLS + c);
+        STORE(a > 0 ? d : d * slope, dx, r * COLS + c);
+        sum += d * (a > 0 ? (real)0 : a);
+    }
+    STORE(sum, dalpha, block * COLS + c);
+#endif
+}
+#if SYN_CPU
+#undef FULL
+#undef WHOLE
+#undef LOADV
+#undef FIT
+#undef STRIP
+#undef EACH
+#undef TAKE
+#endif
