@@ -1,30 +1,40 @@
 // loss[r] = log(sum exp x[r]) - x[r, label]; hit[r] = (argmax x[r] == label);
 // dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1, times SCALE; both times OF_SAMPLE(r).
 #define FULL (COLS / SYN_VEC * SYN_VEC)
+#define ROWS_A_TIME (SYN_VEC < 8 ? 8 : SYN_VEC) // at least FOR_ROWS's
 KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
                      SAMPLES_ARG __global real *loss, __global int *hit,
 #if GRAD
                      __global cell *dx,
 #endif
                      const int rows) {
+#if SYN_CPU // logarithms of the rows as vectors, behind them
+    real sums[ROWS_A_TIME], rests[ROWS_A_TIME];
+    for (int k = 0; k < ROWS_A_TIME; k++) sums[k] = 1, rests[k] = 0;
+#endif
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv top = (realv)(-INFINITY), sum = 0;
-        for (int c = 0; c < FULL; c += SYN_VEC) top = fmax(top, VLOAD(x, at + c));
+        for (int c = 0; c < FULL; c += SYN_VEC) top = larger(VLOAD(x, at + c), top);
         realv tail = 0;
         if (FULL < COLS) {
             tail = VLOAD_TAIL(x, at + FULL, COLS - FULL, -INFINITY);
-            top = fmax(top, tail);
+            top = larger(tail, top);
         }
-        const real m = row_max(top);
+        const real m = lane_max(top);
         for (int c = 0; c < FULL; c += SYN_VEC) sum += exp(VLOAD(x, at + c) - m);
         if (FULL < COLS) {
             tail = exp(tail - m);
             sum += tail;
         }
-        const real s = row_sum(sum), xl = LOAD(x, at + label[r]);
-        // A NaN anywhere reaches s through exp, for fmax passes NaN over.
+        const real s = lane_sum(sum), xl = LOAD(x, at + label[r]);
+        // A NaN anywhere reaches s through exp, also where the maximum passed it over.
+#if SYN_CPU
+        sums[r & 7] = s;
+        rests[r & 7] = m - xl;
+#else
         STORE((log(s) + (m - xl)) * OF_SAMPLE(r), loss, r);
+#endif
         // First of equal maxima, as argmax does.
         int best = 1;
         for (int c = 0; c < label[r]; c++) best &= LOAD(x, at + c) < m;
@@ -45,5 +55,10 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
 #endif
 #endif
     }
+#if SYN_CPU
+    for (int k = 0; k < ROWS_A_TIME; k += SYN_VEC) VSET(log(VGET(sums, k)) + VGET(rests, k), sums, k);
+    FOR_ROWS(r, rows) STORE(sums[r & 7] * OF_SAMPLE(r), loss, r);
+#endif
 }
+#undef ROWS_A_TIME
 #undef FULL
