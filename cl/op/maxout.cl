@@ -64,7 +64,7 @@ static realv FN(largest)(const realv *piece, irealv *best) {
     *best = 0;
 #pragma unroll
     for (int p = 1; p < PIECES; p++) {
-        const irealv take = (piece[p] > top) | ((piece[p] != piece[p]) & (top == top));
+        const irealv take = !(top >= piece[p]) & (top == top); // larger, or the first NaN
         top = take ? piece[p] : top;
         *best = take ? (irealv)(p) : *best;
     }

@@ -2,7 +2,7 @@
 #include "op/ops.h"
 
 enum { PIECES, BACKWARD }; /* of node.i */
-enum { RUN = 512 };        /* results of a work-item on CPUs */
+enum { RUN = 2048 };        /* results of a work-item on CPUs */
 
 static int node_of(syn_graph *g, const int *in, int n_in, int y, int pieces, bool backward) {
     int node = y < 0 ? -1 : syn_graph_node(g, &syn_op_maxout, in, n_in, &y, 1);
