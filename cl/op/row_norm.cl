@@ -50,12 +50,18 @@ static real FN(near)(__global const cell *x) {
 #endif
 
 #if SYN_CPU && !FORWARD
-// A group of one sample. Its rows are still in the first cache when dx is written, which sums of several samples at
-// once would drive out.
+// A group of one sample. TURN samples are summed up, then their dx is written: they are still in the first cache, of
+// long rows one, for all its columns fall into the same few places there.
+#define TURN (SPAN * GROUP > 512 ? 1 : 4)
 typedef struct {
     __global const cell *x, *dy, *gamma;
     real m, r;
 } FN(sample);
+static INLINED FN(sample) FN(sample_of)(__global const cell *x, __global const cell *dy, __global const cell *gamma,
+                                        __global const real *mean, __global const real *rstd, const int n, const int g) {
+    const int at = n * SPAN * COLS + g * GROUP, k = n * GROUPS + g;
+    return (FN(sample)){ x + at, dy + at, gamma, RMS ? (real)0 : LOAD(mean, k), LOAD(rstd, k) };
+}
 // What vector c of row k adds to sum(g) and sum(g (x - mean)), and to dgamma and dbeta.
 static INLINED void FN(add)(const FN(sample) *p, realv *s, realv *t, __global real *dgamma, __global real *dbeta,
                             const int k, const int c, const int is_first) {
@@ -207,6 +213,9 @@ KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
                       const int samples) {
 #if SYN_CPU
     const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
+#if RMS
+    __global const real *mean = 0;
+#endif
     for (int g = 0; g < GROUPS; g++) {
         const int col = g * GROUP, sums = (int)get_global_id(0) * COLS + col;
 #if GAMMA
@@ -228,17 +237,19 @@ KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
             if (DGAMMA) OWN(sum_x + c);
             if (DBETA) OWN(sum + c);
         }
-        for (int n = first; n < last; n++) {
-            const int at = n * SPAN * COLS + col, k = n * GROUPS + g;
-            FN(sample) p = { x + at, dy + at, scale, 0, LOAD(rstd, k) };
-            real a, b;
-#if !RMS
-            p.m = LOAD(mean, k);
-#endif
-            if (n == first) FN(sums)(&p, &a, &b, sum_x, sum, 1);
-            else FN(sums)(&p, &a, &b, sum_x, sum, 0);
+        for (int n = first; n < last; n += TURN) {
+            const int end = min(n + TURN, last);
+            real a[TURN], b[TURN];
+            for (int i = n; i < end; i++) {
+                const FN(sample) p = FN(sample_of)(x, dy, scale, mean, rstd, i, g);
+                if (i == first) FN(sums)(&p, a + i - n, b + i - n, sum_x, sum, 1);
+                else FN(sums)(&p, a + i - n, b + i - n, sum_x, sum, 0);
+            }
 #if DX
-            FN(write)(&p, a, b, dx + at);
+            for (int i = n; i < end; i++) {
+                const FN(sample) p = FN(sample_of)(x, dy, scale, mean, rstd, i, g);
+                FN(write)(&p, a[i - n], b[i - n], dx + i * SPAN * COLS + col);
+            }
 #endif
         }
     }
@@ -324,6 +335,7 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #undef FULL
 #undef LOADV
 #undef MANY
+#undef TURN
 #undef INLINED
 #undef TWO
 #undef PUT

@@ -1,16 +1,16 @@
 // Normalisation over many short groups of adjacent columns on CPUs, row_norm.cl's formulas: GROUP is one to four
-// vectors, and the groups of a row are a multiple of SYN_VEC. The sums over the lanes of SYN_VEC groups are taken
-// together, and so are their means and square roots. Each group read is a group of the SYN_VEC before them written, so
-// that neither reads nor stores wait for the others.
+// vectors, and the groups of a row are a multiple of SYN_VEC. Forward, the sums over the lanes of SYN_VEC groups are
+// taken together, and so are their means and square roots. Each group read is a group of the SYN_VEC before them
+// written, so that neither reads nor stores wait for the others. Backward a group stays in registers.
 #define INLINED __attribute__((always_inline))
 #define GROUPS (COLS / GROUP)
 #define COUNT (GROUP / SYN_VEC)
-#define FOR_GROUPS(g) _Pragma("unroll") for (int g = 0; g < SYN_VEC; g++)
+#define UNROLL _Pragma("unroll")
 // The vectors of group g, as offsets from the first of SYN_VEC groups.
 #define FOR_GROUP(c, g) _Pragma("unroll") for (int c = (g) * GROUP; c < (g) * GROUP + GROUP; c += SYN_VEC)
 #define LANES_OF(name) real __attribute__((aligned(sizeof(realv)))) name[SYN_VEC]
 
-// Two numbers of each lane: forward sum and sum of squared differences from the mean, backward two sums.
+// Two numbers of each lane: sum and sum of squared differences from the mean.
 typedef struct {
     realv s, q;
 } FN(two);
@@ -18,7 +18,7 @@ typedef struct {
 // Of two halves of n values each (Chan, Golub and LeVeque 1983).
 static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, const realv q1, const real n) {
     const realv d = s0 - s1;
-    return (FN(two)){ s0 + s1, FORWARD && !RMS ? (q0 + q1) + d * d * (1 / (2 * n)) : q0 + q1 };
+    return (FN(two)){ s0 + s1, !RMS ? (q0 + q1) + d * d * (1 / (2 * n)) : q0 + q1 };
 }
 #define JOIN(low, high, a, b, n) FN(join)(low(a.s, b.s), high(a.s, b.s), low(a.q, b.q), high(a.q, b.q), n)
 
@@ -155,38 +155,81 @@ KERNEL(short_norm)(__global const cell *x,
 }
 #else
 typedef struct {
-    __global const cell *x, *dy, *gamma, *x_now, *dy_now, *gamma_now;
-    __global const real *mean, *rstd, *rstd_now;
+    __global const cell *x, *dy, *gamma;
+    __global const real *mean, *rstd;
+    __global cell *dx;
     __global real *dgamma, *dbeta;
-    __global cell *dx_now;
-    const real *a, *b;
-} FN(groups);
+} FN(tensors);
 
-// Sums of g and of g (x - mean), and the group's part of dgamma and dbeta; dx = r g - b x - a. All loads before the
-// first store: rows and sums meet at the same offset of a page, where loads wait for stores that are not theirs.
-static INLINED realv FN(grad)(const FN(groups) *p, const int c, const int g) {
-    realv v = VLOAD(p->dy_now, c);
-    if (GAMMA) v *= VLOAD(p->gamma_now, c);
-    return v * LOAD(p->rstd_now, g) - p->a[g] - VLOAD(p->x_now, c) * p->b[g];
+// The sums of the lanes of four vectors.
+#define REAL4 CAT(REAL_NAME, 4)
+static INLINED REAL4 FN(lane_sums)(const realv a, const realv b, const realv c, const realv d) {
+#if SYN_VEC >= 4
+    const realv ab = LOW_HALVES(a, b) + HIGH_HALVES(a, b), cd = LOW_HALVES(c, d) + HIGH_HALVES(c, d);
+    realv v = LOW_QUARTERS(ab, cd) + HIGH_QUARTERS(ab, cd);
+#if SYN_VEC == 16
+    v += v.s23016745ab89efcd;
+    v += v.s1032547698badcfe;
+    return (REAL4)(v.s0, v.s4, v.s8, v.sc);
+#elif SYN_VEC == 8
+    v += v.s10325476;
+    return (REAL4)(v.s0, v.s2, v.s4, v.s6);
+#else
+    return v;
+#endif
+#else
+    return (REAL4)(lane_sum(a), lane_sum(b), lane_sum(c), lane_sum(d));
+#endif
 }
-static INLINED FN(two) FN(group)(const FN(groups) *p, const int writes, const int g) {
-    FN(two) sum = { 0, 0 };
-    const real m = RMS ? (real)0 : LOAD(p->mean, g);
-    FOR_GROUP(c, g) {
-        const realv e = VLOAD(p->dy, c), d = (VLOAD(p->x, c) - m) * e, scale = GAMMA ? VLOAD(p->gamma, c) : (realv)(1);
-        realv all_x = 0, all = 0, v = 0;
-        if (DGAMMA) all_x = VLOAD(p->dgamma, c) + d * LOAD(p->rstd, g);
-        if (DBETA) all = VLOAD(p->dbeta, c) + e;
-        sum.s += e * scale;
-        sum.q += d * scale;
-        if (DX && writes) v = FN(grad)(p, c, g);
-        if (DX && writes) VSTORE(v, p->dx_now, c);
-        if (DGAMMA) VSTORE(all_x, p->dgamma, c);
-        if (DBETA) VSTORE(all, p->dbeta, c);
+
+// A group of one row, or of two below one another: so gamma, dgamma and dbeta are read, and the latter written, half as
+// often, and nothing else twice. With h = r g: dx = h - sum(h) / GROUP - (x - mean) r^2 sum(h (x - mean)) / GROUP. All
+// loads before the first store: rows and sums meet at the same offset of a page, where loads wait for stores that are
+// not theirs.
+typedef struct {
+    realv d[COUNT], h[COUNT], s, t;
+    real m, r;
+} FN(row);
+static INLINED void FN(row_sums)(FN(row) *row, const FN(tensors) *p, const int k, const int at, const realv *scale,
+                                 realv *all, realv *all_x) {
+    row->r = LOAD(p->rstd, k);
+    row->m = RMS ? (real)0 : LOAD(p->mean, k);
+    UNROLL for (int i = 0; i < COUNT; i++) {
+        const realv v = VLOAD(p->dy, at + i * SYN_VEC), u = v * row->r, d = VLOAD(p->x, at + i * SYN_VEC) - row->m;
+        const realv h = u * scale[i];
+        row->s = i ? row->s + h : h;
+        row->t = i ? row->t + h * d : h * d;
+        row->d[i] = d;
+        row->h[i] = h;
+        all[i] += v;
+        all_x[i] += u * d;
     }
-    return sum;
 }
-LEVELS
+static INLINED void FN(row_write)(const FN(row) *row, const FN(tensors) *p, const int at, const real s, const real t) {
+    const real b = t * row->r * row->r;
+    UNROLL for (int i = 0; DX && i < COUNT; i++)
+        VSTORE((row->h[i] - (RMS ? (real)0 : s)) - row->d[i] * b, p->dx, at + i * SYN_VEC);
+}
+static INLINED void FN(group)(const FN(tensors) *p, const int k, const int at, const int col, const int rows) {
+    realv scale[COUNT], all[COUNT], all_x[COUNT];
+    FN(row) one, two;
+    UNROLL for (int i = 0; i < COUNT; i++) {
+        const int c = col + i * SYN_VEC;
+        scale[i] = GAMMA ? VLOAD(p->gamma, c) : (realv)(1);
+        all[i] = DBETA ? VLOAD(p->dbeta, c) : (realv)(0);
+        all_x[i] = DGAMMA ? VLOAD(p->dgamma, c) : (realv)(0);
+    }
+    FN(row_sums)(&one, p, k, at, scale, all, all_x);
+    if (rows == 2) FN(row_sums)(&two, p, k + GROUPS, at + COLS, scale, all, all_x);
+    else two = one;
+    const REAL4 sum = FN(lane_sums)(one.s, one.t, two.s, two.t) * (1 / (real)GROUP);
+    FN(row_write)(&one, p, at, sum.s0, sum.s1);
+    if (rows == 2) FN(row_write)(&two, p, at + COLS, sum.s2, sum.s3);
+    UNROLL for (int i = 0; i < COUNT; i++) {
+        if (DGAMMA) VSTORE(all_x[i], p->dgamma, col + i * SYN_VEC);
+        if (DBETA) VSTORE(all[i], p->dbeta, col + i * SYN_VEC);
+    }
+}
 
 KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #if GAMMA
@@ -221,35 +264,31 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #if !DBETA
     __global real *dbeta = 0;
 #endif
-    const int start = (int)get_global_id(0) * BLOCK * GROUPS, end = min(start + BLOCK * GROUPS, samples * GROUPS);
+    const int first = (int)get_global_id(0) * BLOCK, last = min(first + BLOCK, samples);
     const int part = (int)get_global_id(0) * COLS;
-    LANES_OF(as);
-    LANES_OF(bs);
+    const FN(tensors) p = { x, dy, gamma, mean, rstd, dx, dgamma + part, dbeta + part };
+    for (int c = 0; c < COLS; c += LINE) { // other cores read the last sums
+        if (DGAMMA) OWN(dgamma + part + c);
+        if (DBETA) OWN(dbeta + part + c);
+    }
     for (int c = 0; c < COLS; c += SYN_VEC) {
         if (DGAMMA) VSTORE((realv)(0), dgamma + part, c);
         if (DBETA) VSTORE((realv)(0), dbeta + part, c);
     }
-    for (int k = start; k <= end; k += SYN_VEC) {
-        const int next = k * GROUP, col = k % GROUPS * GROUP;
-        const int at = next - SYN_VEC * GROUP, col_now = (k + GROUPS - SYN_VEC) % GROUPS * GROUP;
-        const FN(groups) p = { x + next, dy + next, gamma + col, x + at, dy + at, gamma + col_now, mean + k, rstd + k,
-                               rstd + k - SYN_VEC, dgamma + part + col, dbeta + part + col, dx + at, as, bs };
-        if (k == end) {
-            for (int g = 0; DX && g < SYN_VEC; g++) FOR_GROUP(c, g) VSTORE(FN(grad)(&p, c, g), p.dx_now, c);
-            break;
-        }
-        const FN(two) sum = k > start ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
-        const realv r = VLOAD(rstd, k), m = RMS ? (realv)(0) : VLOAD(mean, k);
-        const realv b = sum.q * (r * r * (1 / (real)GROUP)), a = RMS ? (realv)(0) : sum.s * (1 / (real)GROUP);
-        VSET((a - m * b) * r, as, 0);
-        VSET(b * r, bs, 0);
-    }
+    for (int n = first; n < last; n += 2)
+        if (n + 1 < last)
+            for (int g = 0; g < GROUPS; g++)
+                FN(group)(&p, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 2);
+        else
+            for (int g = 0; g < GROUPS; g++)
+                FN(group)(&p, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 1);
 }
 #endif
 #undef INLINED
 #undef GROUPS
 #undef COUNT
-#undef FOR_GROUPS
+#undef UNROLL
+#undef REAL4
 #undef FOR_GROUP
 #undef LANES_OF
 #undef JOIN
