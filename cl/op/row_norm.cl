@@ -57,10 +57,14 @@ typedef struct {
     __global const cell *x, *dy, *gamma;
     real m, r;
 } FN(sample);
-static INLINED FN(sample) FN(sample_of)(__global const cell *x, __global const cell *dy, __global const cell *gamma,
-                                        __global const real *mean, __global const real *rstd, const int n, const int g) {
+static INLINED void FN(take)(FN(sample) *p, __global const cell *x, __global const cell *dy, __global const cell *gamma,
+                             __global const real *mean, __global const real *rstd, const int n, const int g) {
     const int at = n * SPAN * COLS + g * GROUP, k = n * GROUPS + g;
-    return (FN(sample)){ x + at, dy + at, gamma, RMS ? (real)0 : LOAD(mean, k), LOAD(rstd, k) };
+    p->x = x + at;
+    p->dy = dy + at;
+    p->gamma = gamma;
+    p->m = RMS ? (real)0 : LOAD(mean, k);
+    p->r = LOAD(rstd, k);
 }
 // What vector c of row k adds to sum(g) and sum(g (x - mean)), and to dgamma and dbeta.
 static INLINED void FN(add)(const FN(sample) *p, realv *s, realv *t, __global real *dgamma, __global real *dbeta,
@@ -241,13 +245,15 @@ KERNEL(row_norm_grad)(__global const cell *x, __global const cell *dy,
             const int end = min(n + TURN, last);
             real a[TURN], b[TURN];
             for (int i = n; i < end; i++) {
-                const FN(sample) p = FN(sample_of)(x, dy, scale, mean, rstd, i, g);
-                if (i == first) FN(sums)(&p, a + i - n, b + i - n, sum_x, sum, 1);
-                else FN(sums)(&p, a + i - n, b + i - n, sum_x, sum, 0);
+                FN(sample) p;
+                FN(take)(&p, x, dy, scale, mean, rstd, i, g);
+                if (i == first) FN(sums)(&p, a + (i - n), b + (i - n), sum_x, sum, 1);
+                else FN(sums)(&p, a + (i - n), b + (i - n), sum_x, sum, 0);
             }
 #if DX
             for (int i = n; i < end; i++) {
-                const FN(sample) p = FN(sample_of)(x, dy, scale, mean, rstd, i, g);
+                FN(sample) p;
+                FN(take)(&p, x, dy, scale, mean, rstd, i, g);
                 FN(write)(&p, a[i - n], b[i - n], dx + i * SPAN * COLS + col);
             }
 #endif
