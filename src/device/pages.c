@@ -7,7 +7,7 @@
 #ifdef SYN_HUGE_PAGES
 #include <sys/mman.h>
 
-enum { HUGE = 2 << 20, LEAST = 256 << 10 }; /* a quarter of a second cache: its pages outnumber the TLB's */
+enum { HUGE = 2 << 20, LEAST = 256 << 10 }; /* as many small pages fill a core's first TLB */
 
 typedef struct pages {
     void *from;

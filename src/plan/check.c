@@ -12,7 +12,7 @@ static int64_t buffer_sum(const syn_plan *plan) {
 }
 
 bool syn_plan_feeds_join(const syn_plan *plan) {
-    const int others = 3; /* the arena, the order, the small blocks */
+    const int others = plan->n_slabs + 2; /* the arena, the order, the small blocks */
     return plan->fuse && plan->n_fed + others <= SYN_MAX_BASES && syn_phases_are(syn_ctx_profile_of(plan->ctx));
 }
 
