@@ -36,6 +36,18 @@ SYN_API syn_status syn_step_cl(syn_plan *plan, const syn_cl_array *x, const syn_
 SYN_API syn_status syn_infer_cl(syn_plan *plan, const syn_cl_array *x, cl_mem out, size_t offset,
                                 cl_event *event);
 
+/* The same for nets of several inputs, outputs or losses, and with weights of the samples: arrays by input and by
+ * loss, in order of description, all of the same rows (SYN_E_SHAPE otherwise); memory and offsets as above. */
+typedef struct syn_cl_batch {
+    const syn_cl_array *x, *y; /* y NULL: for predictions alone */
+    int n_x, n_y;
+    const syn_cl_array *weights; /* rows; NULL: none, which in a plan with sample_weights is 1 each */
+} syn_cl_batch;
+SYN_API syn_status syn_step_batch_cl(syn_plan *plan, const syn_cl_batch *batch, cl_event *event);
+/* out: the outputs one behind the other, each rows x its shape, as in syn_infer_batch. */
+SYN_API syn_status syn_infer_batch_cl(syn_plan *plan, const syn_cl_batch *batch, cl_mem out, size_t offset,
+                                      cl_event *event);
+
 #ifdef __cplusplus
 }
 #endif

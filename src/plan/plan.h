@@ -121,7 +121,7 @@ struct syn_plan {
     int n_sources, cap_sources;
     syn_source *direct;       /* the one of them last used from host memory */
     int32_t *host_labels;     /* batches of labels, by loss, as the device takes them */
-    syn_buffer *lent[3];      /* x, y and results in a caller's memory, while a call lasts */
+    syn_buffer *lent[SYN_MAX_FED + 1]; /* what is fed, and results, in a caller's memory, while a call lasts */
     syn_list *last;           /* training list run last, for reading by name */
     bool standardise;         /* the state did when the plan was made */
     bool overrun;             /* an evaluation or prediction has used the arena since */
@@ -147,6 +147,8 @@ static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_
 
 /* The list for a mode and batch size; made, placed, built and bound when it is new. */
 syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
+/* Whether a batch of so many inputs and targets fits the plan; x, y, weights: they are given. */
+syn_status syn_plan_check_batch(const syn_plan *plan, syn_mode mode, bool x, int n_x, bool y, int n_y, bool weights);
 syn_status syn_plan_need_passes(syn_plan *plan);
 /* The graph of training steps, by plan->recompute; sets plan->recomputable. */
 syn_status syn_plan_build_train(syn_plan *plan);

@@ -82,19 +82,24 @@ static syn_status upload(syn_buffer **b, syn_ctx *ctx, const void *from, syn_typ
     return status;
 }
 
+static syn_status upload_ones(syn_buffer **b, syn_ctx *ctx, int64_t rows) {
+    char *ones = malloc((size_t)rows);
+    if (!ones) return syn_no_memory((size_t)rows);
+    memset(ones, 1, (size_t)rows);
+    syn_status status = upload(b, ctx, ones, SYN_U8, SYN_U8, rows, "weights of the samples");
+    free(ones);
+    return status;
+}
+
 static syn_status make_resident(syn_source *s) {
     int64_t rows = syn_data_rows(s->data);
     syn_ctx *ctx = s->plan->ctx;
     for (int k = 0; k < s->plan->n_fed; k++) {
         const syn_stored *t = &s->stored[k];
         if (!t->there) continue;
-        char *ones = t->ones ? malloc((size_t)rows) : NULL;
-        if (t->ones && !ones) return syn_no_memory((size_t)rows);
-        if (ones) memset(ones, 1, (size_t)rows);
-        syn_status status = upload(&s->resident_data[k], ctx, ones ? ones : t->from, ones ? SYN_U8 : t->from_type,
-                                   t->type, rows * t->count, "the data set");
-        free(ones);
-        SYN_TRY(status);
+        SYN_TRY(t->ones ? upload_ones(&s->resident_data[k], ctx, rows)
+                        : upload(&s->resident_data[k], ctx, t->from, t->from_type, t->type, rows * t->count,
+                                 "the data set"));
     }
     SYN_TRY(syn_buffer_create(&s->perm, ctx, rows * 4, "the order of rows"));
     s->host_perm = malloc((size_t)rows * sizeof *s->host_perm);
@@ -143,6 +148,19 @@ syn_status syn_source_open(syn_source **out, syn_plan *plan, const syn_data *dat
     return status;
 }
 
+/* Nothing of its own but weights where none are given. */
+static syn_status make_borrowed(syn_source **out, syn_plan *plan, const syn_type *type, const bool *there) {
+    syn_status status = make(out, plan, type, there);
+    if (status != SYN_OK) return status;
+    (*out)->borrowed = true;
+    for (int k = 0; k < plan->n_fed && status == SYN_OK; k++)
+        if ((*out)->stored[k].ones) status = upload_ones(&(*out)->resident_data[k], plan->ctx, plan->batch);
+    if (status == SYN_OK) return SYN_OK;
+    syn_source_close(*out);
+    *out = NULL;
+    return status;
+}
+
 syn_status syn_plan_source(syn_source **out, syn_plan *plan, const syn_type *type, const bool *there,
                            bool borrowed) {
     for (int i = 0; i < plan->n_sources; i++) {
@@ -153,8 +171,7 @@ syn_status syn_plan_source(syn_source **out, syn_plan *plan, const syn_type *typ
     if (!syn_grow(&plan->source, &plan->cap_sources, plan->n_sources + 1, sizeof *plan->source))
         return syn_no_memory(sizeof *plan->source);
     if (borrowed) {
-        SYN_TRY(make(out, plan, type, there));
-        (*out)->borrowed = true;
+        SYN_TRY(make_borrowed(out, plan, type, there));
     } else {
         SYN_TRY(syn_source_direct(out, plan, type, there));
     }
@@ -286,18 +303,22 @@ static syn_status run_feed(syn_source *s, const syn_list *list, int slot) {
 
 syn_status syn_source_lend(syn_source *s, const syn_list *list, syn_buffer *const *buffer) {
     syn_feed_launch *f = find_feed(s, list, 0);
-    for (int k = 0; k < s->plan->n_fed; k++) s->slot[0].data[k] = s->stored[k].there ? buffer[k] : NULL;
+    syn_buffer **data = s->slot[0].data;
+    for (int k = 0; k < s->plan->n_fed; k++) {
+        const syn_stored *t = &s->stored[k];
+        data[k] = t->ones ? s->resident_data[k] : t->there ? buffer[k] : NULL;
+    }
     syn_status status = f ? SYN_OK : syn_source_prepare(s, list);
     for (int i = 0; f && i < f->feed.n_items; i++) { /* bound to what was lent before */
         const syn_item *item = &f->feed.item[i];
         for (int k = 0; status == SYN_OK && k < item->call.n_args; k++) {
             const syn_arg *a = &item->call.arg[k];
             if (a->kind != SYN_ARG_BLOCK || a->value != SYN_BLOCK_X) continue;
-            status = syn_kernel_buffer(item->kernel, k, buffer[f->of[i]]);
+            status = syn_kernel_buffer(item->kernel, k, data[f->of[i]]);
         }
     }
     if (status == SYN_OK) status = run_feed(s, list, 0);
-    memset(s->slot[0].data, 0, sizeof s->slot[0].data);
+    memset(data, 0, sizeof s->slot[0].data);
     return status;
 }
 

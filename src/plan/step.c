@@ -155,22 +155,26 @@ static syn_status check_labels(const syn_fed *f, const syn_array *y, int32_t *ou
     return SYN_OK;
 }
 
-/* How the batch fits the plan. */
-static syn_status check_batch(const syn_plan *plan, syn_mode mode, const syn_batch *b) {
-    if (!b || !b->x) return syn_fail(SYN_E_ARGUMENT, "x must be given");
-    if (b->n_x != plan->n_inputs)
+syn_status syn_plan_check_batch(const syn_plan *plan, syn_mode mode, bool x, int n_x, bool y, int n_y, bool weights) {
+    if (!x) return syn_fail(SYN_E_ARGUMENT, "x must be given");
+    if (n_x != plan->n_inputs)
         return syn_fail(SYN_E_ARGUMENT, "the net has %d inputs, the batch %d; syn_step_batch and its kin take "
-                                        "several", plan->n_inputs, b->n_x);
+                                        "several", plan->n_inputs, n_x);
     if (mode == SYN_MODE_INFER) return SYN_OK;
     if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
-    if (!b->y) return syn_fail(SYN_E_ARGUMENT, "y must be given");
-    if (b->n_y != plan->n_losses)
+    if (!y) return syn_fail(SYN_E_ARGUMENT, "y must be given");
+    if (n_y != plan->n_losses)
         return syn_fail(SYN_E_ARGUMENT, "the plan has %d losses, the batch %d targets; syn_step_batch and its kin "
-                                        "take several", plan->n_losses, b->n_y);
-    if (b->weights && !plan->weighted)
+                                        "take several", plan->n_losses, n_y);
+    if (weights && !plan->weighted)
         return syn_fail(SYN_E_ARGUMENT, "the batch has weights of the samples, and the plan takes none; make it "
                                         "with sample_weights");
     return SYN_OK;
+}
+
+static syn_status check_batch(const syn_plan *plan, syn_mode mode, const syn_batch *b) {
+    if (!b) return syn_fail(SYN_E_ARGUMENT, "the batch must be given");
+    return syn_plan_check_batch(plan, mode, b->x != NULL, b->n_x, b->y != NULL, b->n_y, b->weights != NULL);
 }
 
 /* Rows of one fed value: checked, labels made int32 in memory of the plan. */
