@@ -68,6 +68,13 @@ last = [json.loads(line) for line in open("run/history.jsonl")][-1]
 assert last["accuracy_size"] is None and last["val_loss_kind"] > 0
 END
 check "history by loss" python3 history.py
+works "gradients" train base.yaml --out measured --set train.gradients=yes --set train.epochs=1
+check "of each kernel" grep -q "^epoch,one/kernel,other/kernel,kind_head/kernel,size_head/kernel" measured/gradients.csv
+sed 's/y: { kind: two-kind.npy, size: two-size.npy }/y: { size: two-size.npy, kind: two-kind.npy }/
+     s/    - softmax_cross_entropy: .*/    - softmax_cross_entropy: { from: kind_head, name: kind }/
+     s/    - mse: .*/    - mse: { from: size_head, weight: 0.5, name: size }/' base.yaml >turned.yaml
+works "targets in another order" train turned.yaml --out turned --set train.gradients=yes --set train.epochs=1
+same "targets in another order" turned/gradients.csv measured/gradients.csv
 works evaluate evaluate run
 says evaluate "kind       40 samples, loss "
 says evaluate "size       40 samples, loss "

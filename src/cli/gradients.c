@@ -99,22 +99,21 @@ static syn_array rows_of(const syn_field_info *f, int64_t rows) {
                                       : SYN_SHAPE(rows) };
 }
 
-/* The first rows of the training data as they are stored. */
+/* The first rows of the training data as they are stored, each field where the plan takes it. */
 static syn_status first_batch(cli_session *s, const cli_experiment *e) {
-    const syn_data *d = e->train_set;
-    int64_t rows = syn_data_rows(d) < e->train.batch ? syn_data_rows(d) : e->train.batch;
-    syn_array x[SYN_MAX_IN], y[SYN_MAX_IN], weights;
-    syn_batch batch = { .x = x, .y = y };
-    syn_field_info f;
-    for (; batch.n_x < SYN_MAX_IN && syn_data_input(d, batch.n_x, &f); batch.n_x++)
-        x[batch.n_x] = rows_of(&f, rows);
-    for (; batch.n_y < SYN_MAX_IN && syn_data_target(d, batch.n_y, &f); batch.n_y++)
-        y[batch.n_y] = rows_of(&f, rows);
-    if (s->plan->weighted && syn_data_weights(d, &f)) {
-        weights = (syn_array){ f.data, f.type, SYN_SHAPE(rows) };
-        batch.weights = &weights;
-    }
+    const syn_plan *plan = s->plan;
+    const int64_t all = syn_data_rows(e->train_set), rows = all < e->train.batch ? all : e->train.batch;
+    syn_array array[SYN_MAX_FED];
+    syn_field_info from[SYN_MAX_FED];
+    bool there[SYN_MAX_FED];
+    syn_batch batch = { .x = array, .n_x = plan->n_inputs, .y = array + plan->n_inputs, .n_y = plan->n_losses };
     double loss;
+    SYN_TRY(syn_plan_match(plan, e->train_set, from, there));
+    for (int k = 0; k < plan->n_fed; k++) {
+        if (!there[k]) continue;
+        array[k] = rows_of(&from[k], rows);
+        if (plan->fed[k].kind == SYN_FED_WEIGHTS) batch.weights = &array[k];
+    }
     return syn_gradient_batch(s->plan, &batch, &loss);
 }
 
