@@ -24,6 +24,14 @@ with open("weighted.csv", "w") as f:
         f.write("%g,%g,%g,%g\n" % (a, b, r.uniform(0, 2), a + b))
 END
 python3 two.py || { echo "FAILED: python3 two.py"; exit 1; }
+
+# ---- a label that is left out ----
+sed 's/train-y.npy/label-7.npy/; s/loss: softmax_cross_entropy/loss: { softmax_cross_entropy: { ignore_index: 7 } }/' base.yaml >seven.yaml
+works seven train seven.yaml --out seven
+refuses "another label" 1 "row 100 has label 7, but there are 3 classes: labels run from 0 to 2, and 8 is left out" \
+    train seven.yaml --out eight --set train.loss='{ softmax_cross_entropy: { ignore_index: 8 } }'
+
+# ---- two inputs, two targets ----
 cat >base.yaml <<'END'
 data:
   format: npy

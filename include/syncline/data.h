@@ -82,6 +82,8 @@ SYN_API const char *syn_data_class_name(const syn_data *data, int target, int64_
 /* Checks the first target's labels against [0, classes): SYN_E_ARGUMENT names the first bad row. */
 SYN_API syn_status syn_data_check_labels(const syn_data *data, int64_t classes);
 SYN_API syn_status syn_data_check_target(const syn_data *data, int target, int64_t classes);
+/* The same of one field, by its name where it has one; ignored: a label that is allowed besides, -1: none. */
+SYN_API syn_status syn_labels_check(const syn_field_info *labels, int64_t rows, int64_t classes, int64_t ignored);
 
 /* Per-feature mean and 1/deviation over the set, in double, in row order; features of zero
  * deviation get 1. syn_data_features of each: those of all inputs, one behind the other. */

@@ -70,7 +70,7 @@ static syn_status check_targets(const cli_experiment *e, const syn_data *set, co
             "type %s%s",
             kind, name, syn_type_name(y.type),
             e->data.format == CLI_CSV ? " (csv: say labels: yes)" : "");
-    if (syn_data_check_target(set, t, out->dim[out->rank - 1]) == SYN_OK) return SYN_OK;
+    if (syn_labels_check(&y, syn_data_rows(set), out->dim[out->rank - 1], loss->ignored - 1) == SYN_OK) return SYN_OK;
     char *where = syn_format("data: %s", name);
     cli_fail_again(at, where ? where : "data");
     free(where);

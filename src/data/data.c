@@ -280,17 +280,25 @@ syn_status syn_data_check_labels(const syn_data *data, int64_t classes) {
 }
 
 syn_status syn_data_check_target(const syn_data *data, int target, int64_t classes) {
-    if (!data || target < 0 || target >= data->n_y || !data->y[target].labels)
-        return syn_fail(SYN_E_ARGUMENT, "the set has no labels: y must be whole class numbers, one "
-                                        "per row");
-    const int32_t *y = data->y[target].data;
-    for (int64_t i = 0; i < data->rows; i++)
-        if (y[i] < 0 || y[i] >= classes)
-            return syn_fail(
-                SYN_E_ARGUMENT,
-                "row %lld has label %ld, but there are %lld classes: labels "
-                "run from 0 to %lld; give the last layer more units or correct the label",
-                (long long)i, (long)y[i], (long long)classes, (long long)classes - 1);
+    syn_field_info y = { 0 };
+    if (data) (void)syn_data_target(data, target, &y);
+    return syn_labels_check(&y, data ? data->rows : 0, classes, -1);
+}
+
+syn_status syn_labels_check(const syn_field_info *labels, int64_t rows, int64_t classes, int64_t ignored) {
+    const int32_t *y = labels->data;
+    char of[96] = "";
+    if (labels->name) snprintf(of, sizeof of, " for %s", labels->name);
+    if (!labels->labels)
+        return syn_fail(SYN_E_ARGUMENT, "the set has no labels%s: y must be whole class numbers, one per row", of);
+    for (int64_t i = 0; i < rows; i++) {
+        if ((y[i] >= 0 && y[i] < classes) || (ignored >= 0 && y[i] == ignored)) continue;
+        char left_out[48] = "";
+        if (ignored >= 0) snprintf(left_out, sizeof left_out, ", and %lld is left out", (long long)ignored);
+        return syn_fail(SYN_E_ARGUMENT, "row %lld has label %ld%s, but there are %lld classes: labels run from 0 to "
+                                        "%lld%s; give the last layer more units or correct the label", (long long)i,
+                        (long)y[i], of, (long long)classes, (long long)classes - 1, left_out);
+    }
     return SYN_OK;
 }
 

@@ -70,21 +70,6 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
                     (double)(z.peak + used - limit) / 1048576, plan->batch);
 }
 
-static syn_status check_labels(const syn_fed *f, const syn_field_info *data, int64_t rows, const char *of) {
-    if (!data->labels)
-        return syn_fail(SYN_E_ARGUMENT, "the set has no labels%s: y must be whole class numbers, one per row", of);
-    const int32_t *y = data->data;
-    for (int64_t i = 0; i < rows; i++) {
-        if ((y[i] >= 0 && y[i] < f->classes) || (f->ignored >= 0 && y[i] == f->ignored)) continue;
-        char left_out[48] = "";
-        if (f->ignored >= 0) snprintf(left_out, sizeof left_out, ", and %lld is left out", (long long)f->ignored);
-        return syn_fail(SYN_E_ARGUMENT, "row %lld has label %ld%s, but there are %lld classes: labels run from 0 to "
-                                        "%lld%s; give the last layer more units or correct the label", (long long)i,
-                        (long)y[i], of, (long long)f->classes, (long long)f->classes - 1, left_out);
-    }
-    return SYN_OK;
-}
-
 typedef bool (*field_fn)(const syn_data *data, int k, syn_field_info *info);
 
 /* The k-th of `want` inputs (targets) among the set's n: by name, or by place where names do not tell. */
@@ -127,7 +112,11 @@ static syn_status check_input(const syn_fed *f, const syn_field_info *info, int 
 static syn_status check_target(const syn_plan *plan, const syn_fed *f, const syn_field_info *info, int64_t rows) {
     char of[96] = "";
     if (plan->n_losses > 1) snprintf(of, sizeof of, " for %s", f->name);
-    if (f->labels) return check_labels(f, info, rows, of);
+    if (f->labels) {
+        syn_field_info labels = *info;
+        labels.name = plan->n_losses > 1 ? f->name : NULL;
+        return syn_labels_check(&labels, rows, f->classes, f->ignored);
+    }
     int64_t count = info->labels ? 1 : syn_shape_count(&info->shape);
     if (count == f->count) return SYN_OK;
     return syn_fail(SYN_E_SHAPE, "the data has targets of %lld values%s, the loss compares %lld", (long long)count, of,
