@@ -43,6 +43,19 @@ static real row_max(realv v) {
 }
 #endif
 
+// The vector at column c of a row of n at p; behind the last whole one the tail, with `pad`.
+#define WHOLE(c, n) ((n) % SYN_VEC == 0 || (c) + SYN_VEC <= (n))
+#define ROW_OF(type)                                                                               \
+    static realv OVERLOADED row_load(__global const type *p, const int c, const int n, const real pad) { \
+        return WHOLE(c, n) ? VLOAD(p, c) : VLOAD_TAIL(p, c, n - c, pad);                           \
+    }                                                                                              \
+    static void OVERLOADED row_store(realv v, __global type *p, const int c, const int n) {        \
+        if (WHOLE(c, n)) VSTORE(v, p, c);                                                          \
+        else VSTORE_TAIL(v, p, c, n - c);                                                          \
+    }
+FOR_TYPES(ROW_OF)
+#undef ROW_OF
+
 // What lies at p will be written: its line may come from another core while something else is done.
 #define LINE (64 / (int)sizeof(real)) // a cache's, in reals
 #if SYN_CPU && defined(__x86_64__)

@@ -1,8 +1,7 @@
 // batch_norm in three launches: moments of blocks of rows (STAGE 0), their union in a fixed order (1), and the
 // rows themselves (2); forward and backward. Formulas: column_norm.cl.
-#define FULL (COLS / SYN_VEC * SYN_VEC)
-#define WHOLE(c) (FULL == COLS || (c) < FULL)
-#define LOADV(p, c) (WHOLE(c) ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
+#define LOADV(p, c) row_load(p, c, COLS, 0)
+#define STOREV(v, p, c) row_store(v, p, c, COLS)
 #if SYN_CPU
 // Small tensors (ROWS 1) are walked in strips of neighbouring vectors, row by row: where a row is a multiple of a page,
 // the same column of all rows lies in one set of the first cache, and loads of one row wait for stores of another.
@@ -20,13 +19,6 @@
         for (; c < COLS; c += SYN_VEC) FN(vector)call;                                             \
     }
 #define EACH(w) _Pragma("unroll") for (int k = 0; k < (w); k++)
-#define STORE_OF(type)                                                                             \
-    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
-        if (WHOLE(c)) VSTORE(v, p, c);                                                             \
-        else VSTORE_TAIL(v, p, FULL, COLS - FULL);                                                 \
-    }
-FOR_TYPES(STORE_OF)
-#undef STORE_OF
 #define FIRST_ROW ((int)get_global_id(0) * BLOCK)
 #define FOR_COLUMNS(c)                                                                             \
     for (int c = (int)get_global_id(0) * SYN_VEC; c < COLS; c += (int)get_global_size(0) * SYN_VEC)
@@ -41,9 +33,6 @@ static real FN(over_rows)(__local real *sums, const int x, const int y, const re
     return sum;
 }
 #define FOR_COLUMNS(c) for (int c = (int)get_global_id(0); c < COLS; c = COLS)
-#define STORE_OF(type) static void OVERLOADED FN(store)(real v, __global type *p, const int c) { STORE(v, p, c); }
-FOR_TYPES(STORE_OF)
-#undef STORE_OF
 #endif
 
 #if STAGE == 0 && FORWARD
@@ -72,7 +61,7 @@ FOR_TYPES(STORE_OF)
                 square[k] -= sum[k] * mean;                                                        \
                 sum[k] = from[k] + mean;                                                           \
             }                                                                                      \
-        EACH(w) FN(store)(sum[k], means, c + k * SYN_VEC), FN(store)(square[k], squares, c + k * SYN_VEC); \
+        EACH(w) STOREV(sum[k], means, c + k * SYN_VEC), STOREV(square[k], squares, c + k * SYN_VEC); \
     }
 MOMENTS(strip, STRIP)
 MOMENTS(vector, 1)
@@ -124,8 +113,8 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
             q += LOADV(squares + b * COLS, c) + delta * delta * (first * share);
         }
         q *= 1 / (real)rows;
-        FN(store)(m, mean, c);
-        FN(store)(1 / sqrt(q + (real)EPS), rstd, c);
+        STOREV(m, mean, c);
+        STOREV(1 / sqrt(q + (real)EPS), rstd, c);
 #if MOVING
         moving_vector(ctl, moving_mean, moving_var, count, c, COLS - c, m, q, rows, MOVING, (real)TAKE, UNBIASED,
                       PER_ROW);
@@ -140,7 +129,7 @@ KERNEL(batch_norm_finish)(__global const real *means, __global const real *squar
 #define PUT(v, row, c) FN(epilogue)(v, row, c, COLS - (c), y EPILOGUE_ARGS)
 #else
 #define EPILOGUE_PARAMS
-#define PUT(v, row, c) FN(store)(v, y + (row) * COLS, c)
+#define PUT(v, row, c) STOREV(v, y + (row) * COLS, c)
 #endif
 KERNEL(batch_norm_apply)(__global const cell *x,
 #if GAMMA
@@ -217,7 +206,7 @@ KERNEL(batch_norm_apply)(__global const cell *x,
                 a[k] += d;                                                                         \
                 b[k] += d * (LOADV(x, c + k * SYN_VEC) - m[k]);                                    \
             }                                                                                      \
-        EACH(w) FN(store)(a[k], sums_of, c + k * SYN_VEC), FN(store)(b[k], products, c + k * SYN_VEC); \
+        EACH(w) STOREV(a[k], sums_of, c + k * SYN_VEC), STOREV(b[k], products, c + k * SYN_VEC); \
     }
 SUMS(strip, STRIP)
 SUMS(vector, 1)
@@ -264,8 +253,8 @@ KERNEL(batch_norm_grad_finish)(__global const real *products, __global const rea
             a += LOADV(sums_of + k * COLS, c);
             b += LOADV(products + k * COLS, c);
         }
-        FN(store)(a, dbeta, c);
-        FN(store)(b * LOADV(rstd, c), dgamma, c);
+        STOREV(a, dbeta, c);
+        STOREV(b * LOADV(rstd, c), dgamma, c);
     }
 }
 #endif
@@ -305,9 +294,9 @@ KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
                 if (r + ROWS <= last) {
                     realv v[ROWS];
                     EACH(ROWS) v[k] = GRADIENT(k);
-                    EACH(ROWS) FN(store)(v[k], q + k * COLS, first + c);
+                    EACH(ROWS) STOREV(v[k], q + k * COLS, first + c);
                 } else {
-                    for (int k = 0; k < last - r; k++) FN(store)(GRADIENT(k), q + k * COLS, first + c);
+                    for (int k = 0; k < last - r; k++) STOREV(GRADIENT(k), q + k * COLS, first + c);
                 }
             }
 #undef GRADIENT
@@ -326,13 +315,12 @@ KERNEL(batch_norm_grad_apply)(__global const cell *x, __global const cell *dy,
 #endif
 }
 #endif
-#undef FULL
 #undef LOADV
 #undef FOR_COLUMNS
 #undef PUT
 #undef EPILOGUE_PARAMS
 #undef EPILOGUE_ARGS
-#undef WHOLE
+#undef STOREV
 #if SYN_CPU
 #undef FIRST_ROW
 #undef FIT

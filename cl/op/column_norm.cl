@@ -25,27 +25,19 @@
 #define HALVE(v, s, n, m) if ((n) >= (m)) EACH((m) / 2 * (s)) v[k] += v[k + (m) / 2 * (s)];
 #define JOIN(v, s, n) HALVE(v, s, n, 8) HALVE(v, s, n, 4) HALVE(v, s, n, 2) // the sums of n rows
 #if GAMMA
-#define SCALE(c) FN(load)(gamma + first, c, w)
+#define SCALE(c) LOADV(gamma + first, c, w)
 #else
 #define SCALE(c) (realv)(1)
 #endif
 #if BETA
-#define SHIFT(c) FN(load)(beta + first, c, w)
+#define SHIFT(c) LOADV(beta + first, c, w)
 #else
 #define SHIFT(c) (realv)(0)
 #endif
 // Columns [c, c + SYN_VEC) of the w columns at p.
-#define WHOLE(c, w) (COLS % SYN_VEC == 0 || (c) + SYN_VEC <= (w))
-#define COLUMNS_OF(type)                                                                           \
-    static realv OVERLOADED FN(load)(__global const type *p, const int c, const int w) {           \
-        return WHOLE(c, w) ? VLOAD(p, c) : VLOAD_TAIL(p, c, w - c, 0);                             \
-    }                                                                                              \
-    static void OVERLOADED FN(store)(realv v, __global type *p, const int c, const int w) {        \
-        if (WHOLE(c, w)) VSTORE(v, p, c);                                                          \
-        else VSTORE_TAIL(v, p, c, w - c);                                                          \
-    }
-FOR_TYPES(COLUMNS_OF)
-#undef COLUMNS_OF
+#define KNOWN(w) (COLS % SYN_VEC ? (w) : COLS) // known where it does not matter
+#define LOADV(p, c, w) row_load(p, c, KNOWN(w), 0)
+#define STOREV(v, p, c, w) row_store(v, p, c, KNOWN(w))
 #define IN_VECTORS (GROUP > 1 && GROUP <= SYN_VEC && (GROUP & (GROUP - 1)) == 0)
 // Sums over groups, in each of their columns.
 #if IN_VECTORS
@@ -113,7 +105,7 @@ static real FN(over_group)(__local real *sums, const int x, const int y, const r
 #define EPILOGUE_PARAMS
 #define EACH_PUT(n) EACH(n)
 #if SYN_CPU
-#define PUT(v, row, c) FN(store)(v, y + (row) * COLS + first, c, w)
+#define PUT(v, row, c) STOREV(v, y + (row) * COLS + first, c, w)
 #else
 #define PUT(v, row, c) STORE(v, y, (row) * COLS + (c))
 #endif
@@ -128,7 +120,7 @@ static void FN(moments)(__global const cell *x, const int w, const int rows, rea
         const real share = 1 / (real)count, of_all = count / (real)(before + count);
 #define TAKE(s, row)                                                                               \
     {                                                                                              \
-        const realv d = FN(load)(x + (row) * COLS, AT(k, s), w) - from[k % (s)];                   \
+        const realv d = LOADV(x + (row) * COLS, AT(k, s), w) - from[k % (s)];                   \
         sum[k] += d;                                                                               \
         square[k] += d * d;                                                                        \
     }
@@ -136,7 +128,7 @@ static void FN(moments)(__global const cell *x, const int w, const int rows, rea
     {                                                                                              \
         realv from[s], sum[8], square[8];                                                          \
         int r = 0;                                                                                 \
-        EACH(s) from[k] = FN(load)(x, AT(k, s), w);                                                \
+        EACH(s) from[k] = LOADV(x, AT(k, s), w);                                                \
         EACH((s) * (n)) sum[k] = square[k] = 0;                                                    \
         for (; r + (n) <= count; r += (n)) EACH((s) * (n)) TAKE(s, OF(k, s))                       \
         for (; r < count; r++) EACH(s) TAKE(s, r)                                                  \
@@ -182,13 +174,13 @@ KERNEL(column_norm)(__global const cell *x,
         int r = 0;                                                                                 \
         EACH(s) m[k] = VGET(m_of, AT(k, s)), scale[k] = VGET(scale_of, AT(k, s)), shift[k] = SHIFT(AT(k, s)); \
         for (; r + (n) <= rows; r += (n)) {                                                        \
-            EACH((s) * (n)) v[k] = FN(load)(x + at + OF(k, s) * COLS, AT(k, s), w);                \
+            EACH((s) * (n)) v[k] = LOADV(x + at + OF(k, s) * COLS, AT(k, s), w);                \
             EACH_PUT((s) * (n))                                                                    \
             PUT((v[k] - m[k % (s)]) * scale[k % (s)] + shift[k % (s)], row + OF(k, s), AT(k, s));  \
         }                                                                                          \
         for (; r < rows; r++)                                                                      \
             EACH_PUT(s)                                                                            \
-            PUT((FN(load)(x + at + r * COLS, AT(k, s), w) - m[k]) * scale[k] + shift[k], row + r, AT(k, s)); \
+            PUT((LOADV(x + at + r * COLS, AT(k, s), w) - m[k]) * scale[k] + shift[k], row + r, AT(k, s)); \
     }
         if (matrix > start) {
             const int row = (matrix - 1) * rows, at = row * COLS + first;
@@ -218,8 +210,8 @@ KERNEL(column_norm)(__global const cell *x,
             VSET(m, means, c);
 #endif
             const realv r = 1 / sqrt(q * share + (real)EPS);
-            FN(store)(m, mean + matrix * COLS + first, c, w);
-            FN(store)(r, rstd + matrix * COLS + first, c, w);
+            STOREV(m, mean + matrix * COLS + first, c, w);
+            STOREV(r, rstd + matrix * COLS + first, c, w);
             VSET(r * SCALE(c), vars, c);
         }
     }
@@ -277,12 +269,12 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
     for (int matrix = start; matrix < end; matrix++) {
         const int at = matrix * rows * COLS + first, col = matrix * COLS + first;
         VECTORS ms[PAD], scales[PAD], as[PAD], bs[PAD];
-        FOR_VECTORS(c, w) VSET(FN(load)(mean + col, c, w), ms, c);
+        FOR_VECTORS(c, w) VSET(LOADV(mean + col, c, w), ms, c);
 #define TAKE(s, row)                                                                               \
     {                                                                                              \
-        const realv d = FN(load)(dy + at + (row) * COLS, AT(k, s), w);                             \
+        const realv d = LOADV(dy + at + (row) * COLS, AT(k, s), w);                             \
         a[k] += d;                                                                                 \
-        b[k] += d * (FN(load)(x + at + (row) * COLS, AT(k, s), w) - m[k % (s)]);                   \
+        b[k] += d * (LOADV(x + at + (row) * COLS, AT(k, s), w) - m[k % (s)]);                   \
     }
 #define SUMS(s, n)                                                                                 \
     {                                                                                              \
@@ -300,11 +292,11 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef TAKE
         const real share = 1 / ((real)rows * GROUP);
         FOR_VECTORS(c, w) {
-            const realv s = FN(load)(rstd + col, c, w), a = VGET(as, c), b = VGET(bs, c) * s;
+            const realv s = LOADV(rstd + col, c, w), a = VGET(as, c), b = VGET(bs, c) * s;
             __global real *pg = dgamma + item * COLS + first, *pb = dbeta + item * COLS + first;
             const int before = matrix > start;
-            FN(store)(before ? FN(load)(pb, c, w) + a : a, pb, c, w);
-            FN(store)(before ? FN(load)(pg, c, w) + b : b, pg, c, w);
+            STOREV(before ? LOADV(pb, c, w) + a : a, pb, c, w);
+            STOREV(before ? LOADV(pg, c, w) + b : b, pg, c, w);
             const realv scale = SCALE(c);
             VSET(s * scale, scales, c);
 #if IN_VECTORS
@@ -322,8 +314,8 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #if DX
         // dx = scale dy - a - (x - mean) b
 #define GRADIENT(k, s, row)                                                                        \
-    (scale[(k) % (s)] * FN(load)(dy + at + (row) * COLS, AT(k, s), w) - a[(k) % (s)] -             \
-     (FN(load)(x + at + (row) * COLS, AT(k, s), w) - m[(k) % (s)]) * b[(k) % (s)])
+    (scale[(k) % (s)] * LOADV(dy + at + (row) * COLS, AT(k, s), w) - a[(k) % (s)] -             \
+     (LOADV(x + at + (row) * COLS, AT(k, s), w) - m[(k) % (s)]) * b[(k) % (s)])
 #define GRADIENTS(s, n)                                                                            \
     {                                                                                              \
         realv m[s], scale[s], a[s], b[s], v[8];                                                    \
@@ -332,10 +324,10 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
         EACH(s) a[k] = VGET(as, AT(k, s)), b[k] = VGET(bs, AT(k, s));                              \
         for (; r + (n) <= rows; r += (n)) {                                                        \
             EACH((s) * (n)) v[k] = GRADIENT(k, s, OF(k, s));                                       \
-            EACH((s) * (n)) FN(store)(v[k], dx + at + OF(k, s) * COLS, AT(k, s), w);               \
+            EACH((s) * (n)) STOREV(v[k], dx + at + OF(k, s) * COLS, AT(k, s), w);               \
         }                                                                                          \
         for (; r < rows; r++)                                                                      \
-            EACH(s) FN(store)(GRADIENT(k, s, r), dx + at + r * COLS, AT(k, s), w);                 \
+            EACH(s) STOREV(GRADIENT(k, s, r), dx + at + r * COLS, AT(k, s), w);                 \
     }
         FOR_STRIPS(GRADIENTS)
 #undef GRADIENTS
@@ -377,7 +369,9 @@ KERNEL(column_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef PAD
 #undef VECTORS
 #undef FOR_VECTORS
-#undef WHOLE
+#undef KNOWN
+#undef LOADV
+#undef STOREV
 #undef SCALE
 #undef SHIFT
 #undef IN_VECTORS

@@ -1,16 +1,8 @@
 // Gradients of y = x > 0 ? x : x alpha, alpha a row: dx, and dalpha[block] the sums over the rows of a block.
 //     dx = dy (x > 0 ? 1 : alpha),  dalpha = sum(dy (x > 0 ? 0 : x))
 #if SYN_CPU
-#define FULL (COLS / SYN_VEC * SYN_VEC)
-#define WHOLE(c) (FULL == COLS || (c) < FULL)
-#define LOADV(p, c) (WHOLE(c) ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, COLS - FULL, 0))
-#define STORE_OF(type)                                                                             \
-    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
-        if (WHOLE(c)) VSTORE(v, p, c);                                                             \
-        else VSTORE_TAIL(v, p, FULL, COLS - FULL);                                                 \
-    }
-FOR_TYPES(STORE_OF)
-#undef STORE_OF
+#define LOADV(p, c) row_load(p, c, COLS, 0)
+#define STOREV(v, p, c) row_store(v, p, c, COLS)
 // As in batch_norm.cl: small tensors in strips of neighbours, row by row, larger ones several rows side by side; all
 // loads before the first store.
 #define FIT(n) (COLS >= (n) * SYN_VEC)
@@ -38,9 +30,9 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
         EACH(w) slope[k] = LOADV(alpha, c + k * SYN_VEC), sum[k] = 0;                              \
         for (int r = 0; r < n; r++) {                                                              \
             EACH(w) TAKE(v[k], sum[k], slope[k], r, c + k * SYN_VEC)                               \
-            EACH(w) FN(store)(v[k], dx + r * COLS, c + k * SYN_VEC);                               \
+            EACH(w) STOREV(v[k], dx + r * COLS, c + k * SYN_VEC);                               \
         }                                                                                          \
-        EACH(w) FN(store)(sum[k], dalpha, c + k * SYN_VEC);                                        \
+        EACH(w) STOREV(sum[k], dalpha, c + k * SYN_VEC);                                        \
     }
     for (; c + STRIP * SYN_VEC <= COLS; c += STRIP * SYN_VEC) ROWS_OF(STRIP)
     for (; c < COLS; c += SYN_VEC) ROWS_OF(1)
@@ -52,14 +44,14 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
             realv sum = r ? LOADV(dalpha, c) : (realv)(0), v[ROWS];
             if (r + ROWS <= n) {
                 EACH(ROWS) TAKE(v[k], sum, slope, r + k, c)
-                EACH(ROWS) FN(store)(v[k], dx + (r + k) * COLS, c);
+                EACH(ROWS) STOREV(v[k], dx + (r + k) * COLS, c);
             } else {
                 for (int k = r; k < n; k++) {
                     TAKE(v[0], sum, slope, k, c)
-                    FN(store)(v[0], dx + k * COLS, c);
+                    STOREV(v[0], dx + k * COLS, c);
                 }
             }
-            FN(store)(sum, dalpha, c);
+            STOREV(sum, dalpha, c);
         }
 #endif
 #else
@@ -76,8 +68,7 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
 #endif
 }
 #if SYN_CPU
-#undef FULL
-#undef WHOLE
+#undef STOREV
 #undef LOADV
 #undef FIT
 #undef STRIP

@@ -4,19 +4,13 @@
 //     y = (x - mean) r gamma + beta,  r = 1 / sqrt(var + EPS)
 #define GROUPS (COLS / GROUP)
 #define FULL (GROUP / SYN_VEC * SYN_VEC)
-#define LOADV(p, c, pad) ((c) < FULL ? VLOAD(p, c) : VLOAD_TAIL(p, FULL, GROUP - FULL, pad))
+#define LOADV(p, c, pad) row_load(p, c, GROUP, pad)
+#define STOREV(v, p, c) row_store(v, p, c, GROUP)
 
 #if SYN_CPU
 #define INLINED __attribute__((always_inline))
 #define MANY 4096 // values of a group
 #define TWO CAT(REAL_NAME, 2)
-#define STORE_OF(type)                                                                             \
-    static void OVERLOADED FN(store)(realv v, __global type *p, const int c) {                     \
-        if (c < FULL) VSTORE(v, p, c);                                                             \
-        else VSTORE_TAIL(v, p, FULL, GROUP - FULL);                                                \
-    }
-FOR_TYPES(STORE_OF)
-#undef STORE_OF
 
 // Sums over a group of x - m and of its squares.
 static TWO FN(moments)(__global const cell *x, const real m) {
@@ -71,8 +65,8 @@ static INLINED void FN(add)(const FN(sample) *p, realv *s, realv *t, __global re
                             const int k, const int c, const int is_first) {
     const realv scale = GAMMA ? LOADV(p->gamma, c, 0) : (realv)(1), e = LOADV(p->dy + k * COLS, c, 0);
     const realv d = (LOADV(p->x + k * COLS, c, 0) - p->m) * e;
-    if (DGAMMA) FN(store)(is_first ? d * p->r : LOADV(dgamma, c, 0) + d * p->r, dgamma, c);
-    if (DBETA) FN(store)(is_first ? e : LOADV(dbeta, c, 0) + e, dbeta, c);
+    if (DGAMMA) STOREV(is_first ? d * p->r : LOADV(dgamma, c, 0) + d * p->r, dgamma, c);
+    if (DBETA) STOREV(is_first ? e : LOADV(dbeta, c, 0) + e, dbeta, c);
     if (!RMS) *s += e * scale;
     *t += d * scale;
 }
@@ -91,7 +85,7 @@ static INLINED void FN(write)(const FN(sample) *p, const real a, const real b, _
     for (int k = 0; k < SPAN; k++)
         for (int c = 0; c < GROUP; c += SYN_VEC) {
             const realv scale = GAMMA ? LOADV(p->gamma, c, 0) : (realv)(1), g = LOADV(p->dy + k * COLS, c, 0) * p->r;
-            FN(store)((g * scale - a) - (LOADV(p->x + k * COLS, c, 0) - p->m) * b, dx + k * COLS, c);
+            STOREV((g * scale - a) - (LOADV(p->x + k * COLS, c, 0) - p->m) * b, dx + k * COLS, c);
         }
 }
 #endif
@@ -103,7 +97,7 @@ static INLINED void FN(write)(const FN(sample) *p, const real a, const real b, _
 #else
 #define EPILOGUE_PARAMS
 #if SYN_CPU
-#define PUT(v, row, col, left) FN(store)(v, y + (row) * COLS + (col) - c, c)
+#define PUT(v, row, col, left) STOREV(v, y + (row) * COLS + (col) - c, c)
 #else
 #define PUT(v, row, col, left) STORE(v, y, (row) * COLS + (col))
 #endif
@@ -340,6 +334,7 @@ KERNEL(row_norm_params)(__global const cell *x, __global const cell *dy,
 #undef GROUPS
 #undef FULL
 #undef LOADV
+#undef STOREV
 #undef MANY
 #undef TURN
 #undef INLINED
