@@ -3,10 +3,7 @@
 #if SYN_CPU
 #define LOADV(p, c) row_load(p, c, COLS, 0)
 #define STOREV(v, p, c) row_store(v, p, c, COLS)
-// As in batch_norm.cl: small tensors in strips of neighbours, row by row, larger ones several rows side by side; all
-// loads before the first store.
-#define FIT(n) (COLS >= (n) * SYN_VEC)
-#define STRIP (FIT(8) ? 8 : FIT(4) ? 4 : FIT(2) ? 2 : 1)
+// ROWS side by side: 1 in small tensors. All loads before the first store.
 #define EACH(n) _Pragma("unroll") for (int k = 0; k < (n); k++)
 #define TAKE(v, sum, slope, row, c)                                                                \
     {                                                                                              \
@@ -22,22 +19,7 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
     const int first = (int)get_global_id(0) * BLOCK, n = min(BLOCK, rows - first);
     x += first * COLS, dy += first * COLS, dx += first * COLS;
     dalpha += get_global_id(0) * COLS;
-#if ROWS == 1
-    int c = 0;
-#define ROWS_OF(w)                                                                                 \
-    {                                                                                              \
-        realv slope[w], sum[w], v[w];                                                              \
-        EACH(w) slope[k] = LOADV(alpha, c + k * SYN_VEC), sum[k] = 0;                              \
-        for (int r = 0; r < n; r++) {                                                              \
-            EACH(w) TAKE(v[k], sum[k], slope[k], r, c + k * SYN_VEC)                               \
-            EACH(w) STOREV(v[k], dx + r * COLS, c + k * SYN_VEC);                               \
-        }                                                                                          \
-        EACH(w) STOREV(sum[k], dalpha, c + k * SYN_VEC);                                        \
-    }
-    for (; c + STRIP * SYN_VEC <= COLS; c += STRIP * SYN_VEC) ROWS_OF(STRIP)
-    for (; c < COLS; c += SYN_VEC) ROWS_OF(1)
-#undef ROWS_OF
-#else
+    for (int c = 0; c < COLS; c += LINE) OWN(dalpha + c); // other cores read the last sums
     for (int r = 0; r < n; r += ROWS)
         for (int c = 0; c < COLS; c += SYN_VEC) {
             const realv slope = LOADV(alpha, c);
@@ -53,7 +35,6 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
             }
             STOREV(sum, dalpha, c);
         }
-#endif
 #else
     const int c = (int)get_global_id(0), block = (int)get_global_id(1);
     if (c >= COLS) return;
@@ -70,8 +51,6 @@ KERNEL(prelu_grad)(__global const cell *x, __global const cell *dy, __global con
 #if SYN_CPU
 #undef STOREV
 #undef LOADV
-#undef FIT
-#undef STRIP
 #undef EACH
 #undef TAKE
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { SPAN = 2 }; /* vectors of a work-item of fold */
+enum { SPAN = 2, SKEW = 1024 }; /* vectors of a work-item of fold; bytes */
 
 int syn_norm_node(syn_graph *g, const syn_op *op, int x, int gamma, int beta, int flags, int rstd,
                   int mean, const int *more, int n_more) {
@@ -115,6 +115,8 @@ int syn_norm_map(const syn_emit *e, const syn_node *n, int y) {
 int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks) {
     return syn_round_up(cols * blocks * syn_emit_real(e), e->profile->align);
 }
+
+int64_t syn_norm_skew(const syn_emit *e) { return syn_round_up(SKEW, e->profile->align); }
 
 syn_status syn_norm_fold_at(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks,
                             const int64_t *at, int64_t scratch) {

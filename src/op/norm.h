@@ -38,6 +38,9 @@ static inline void syn_norm_arg(syn_call *c, int value, bool out) {
 
 /* Sums of `blocks` partial dgamma and dbeta, at scratch 0 and `area`, into what p wants. */
 int64_t syn_norm_area(const syn_emit *e, int64_t cols, int64_t blocks);
+/* Where the first may begin: rows begin where pages do, and the first cache keeps few lines of equal place in theirs,
+ * nor does a load pass a store there. */
+int64_t syn_norm_skew(const syn_emit *e);
 syn_status syn_norm_fold(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks, int64_t scratch);
 /* The same, where at[0] and at[1] say. */
 syn_status syn_norm_fold_at(syn_emit *e, const syn_norm_ports *p, int64_t cols, int64_t blocks, const int64_t *at,

@@ -25,7 +25,8 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         block = syn_ceil_div(rows, GPU_BLOCKS);
         if (block < GPU_BLOCK) block = GPU_BLOCK;
     }
-    const int64_t blocks = syn_ceil_div(rows, block), area = syn_norm_area(e, cols, blocks);
+    const int64_t blocks = syn_ceil_div(rows, block), skew = syn_norm_skew(e);
+    const int64_t scratch = blocks > 1 ? skew + syn_norm_area(e, cols, blocks) : 0;
     syn_call c = { .source = "op/prelu_grad.cl", .entry = "prelu_grad", .dims = 2 };
     syn_text defs = { 0 };
     syn_text_add(
@@ -36,7 +37,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         c.bytes += syn_emit_bytes(e, n->in[k]);
     }
     syn_call_arg(&c, syn_out(n->out[0]));
-    syn_call_arg(&c, blocks > 1 ? syn_scratch(0) : syn_out(n->out[1]));
+    syn_call_arg(&c, blocks > 1 ? syn_scratch(skew) : syn_out(n->out[1]));
     syn_call_arg(&c, syn_int(rows));
     c.bytes += syn_emit_bytes(e, n->out[0]);
     c.flops = 4.0 * (double)(rows * cols);
@@ -44,9 +45,9 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     c.local[1] = 1;
     c.global[0] = (size_t)(e->profile->cpu ? blocks : syn_round_up(cols, 64));
     c.global[1] = (size_t)(e->profile->cpu ? 1 : blocks);
-    SYN_TRY(syn_norm_call(e, &c, &defs, blocks > 1 ? area : 0));
+    SYN_TRY(syn_norm_call(e, &c, &defs, scratch));
     const syn_norm_ports p = { -1, -1, -1, -1, -1, -1, -1, -1, n->out[1], -1 };
-    return blocks > 1 ? syn_norm_fold(e, &p, cols, blocks, area) : SYN_OK;
+    return blocks > 1 ? syn_norm_fold_at(e, &p, cols, blocks, &skew, scratch) : SYN_OK;
 }
 
 const syn_op syn_op_prelu_grad = { .name = "prelu_grad",

@@ -3,7 +3,7 @@
  * dbeta. */
 #include "op/norm.h"
 
-enum { ITEM = 8192, BLOCKS = 64, LEAST = 16, CPU_LEAST = 32, SKEW = 1024 };
+enum { ITEM = 8192, BLOCKS = 64, LEAST = 16, CPU_LEAST = 32 };
 
 int syn_row_norm(syn_graph *g, int x, int gamma, int beta, int64_t rows, int64_t group, double eps,
                  bool rms) {
@@ -112,12 +112,11 @@ static syn_status emit_grad(syn_emit *e, const syn_node *node) {
     int64_t cols = syn_value_cols(e->graph, p.x),
             samples = syn_emit_count(e, p.x) / (cols * n.i[2]);
     /* Few rows of partial sums, for another launch reads them from all cores, which costs a CPU
-     * more than their additions. They lie elsewhere in their page than rows do: a cache keeps few
-     * lines of equal place. */
+     * more than their additions. */
     int64_t block = syn_ceil_div(samples, BLOCKS), least = e->profile->cpu ? CPU_LEAST : LEAST;
     if (block * n.i[2] < least) block = syn_ceil_div(least, n.i[2]);
     int64_t blocks = syn_ceil_div(samples, block), area = syn_norm_area(e, cols, blocks),
-            skew = syn_round_up(SKEW, e->profile->align);
+            skew = syn_norm_skew(e);
     const int64_t part[] = { skew, area + 2 * skew };
     bool params = p.dgamma >= 0 || p.dbeta >= 0;
     int64_t scratch = params ? part[1] + area : 0;
