@@ -1,26 +1,23 @@
 // Normalisation over many short groups of adjacent columns on CPUs, row_norm.cl's formulas: GROUP is one to four
 // vectors, and the groups of a row are a multiple of SYN_VEC. Forward, the sums over the lanes of SYN_VEC groups are
-// taken together, and so are their means and square roots. Each group read is a group of the SYN_VEC before them
-// written, so that neither reads nor stores wait for the others. Backward a group stays in registers.
+// taken together, and so are their means and square roots. Backward a group stays in registers.
 #define INLINED __attribute__((always_inline))
 #define GROUPS (COLS / GROUP)
 #define COUNT (GROUP / SYN_VEC)
 #define UNROLL _Pragma("unroll")
-// The vectors of group g, as offsets from the first of SYN_VEC groups.
-#define FOR_GROUP(c, g) _Pragma("unroll") for (int c = (g) * GROUP; c < (g) * GROUP + GROUP; c += SYN_VEC)
-#define LANES_OF(name) real __attribute__((aligned(sizeof(realv)))) name[SYN_VEC]
 
 // Two numbers of each lane: sum and sum of squared differences from the mean.
 typedef struct {
     realv s, q;
 } FN(two);
 
-// Of two halves of n values each (Chan, Golub and LeVeque 1983).
-static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, const realv q1, const real n) {
-    const realv d = s0 - s1;
-    return (FN(two)){ s0 + s1, !RMS ? (q0 + q1) + d * d * (1 / (2 * n)) : q0 + q1 };
+// Of two halves of n values each (Chan, Golub and LeVeque 1983), the squares n times what they are, but for RMS: so the
+// sums ask for no constants.
+static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, const realv q1) {
+    const realv d = s0 - s1, q = q0 + q1;
+    return (FN(two)){ s0 + s1, RMS ? q : (q + q) + d * d };
 }
-#define JOIN(low, high, a, b, n) FN(join)(low(a.s, b.s), high(a.s, b.s), low(a.q, b.q), high(a.q, b.q), n)
+#define JOIN(low, high, a, b) FN(join)(low(a.s, b.s), high(a.s, b.s), low(a.q, b.q), high(a.q, b.q))
 
 // Two vectors become one as often as there are lanes to join: their halves first, then quarters and so on, for a whole
 // half or quarter is one cheap instruction to move. Lane g of the last is of group g.
@@ -39,32 +36,43 @@ static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, 
 #endif
 #define EVEN(a, b) (realv)(a.even, b.even)
 #define ODD(a, b) (realv)(a.odd, b.odd)
-#define LEVEL(name, of, low, high, step, n)                                                        \
-    static INLINED FN(two) FN(name)(const FN(groups) *p, const int writes, const int g) {          \
-        const FN(two) a = FN(of)(p, writes, g), b = FN(of)(p, writes, g + step);                   \
-        return JOIN(low, high, a, b, n);                                                           \
+#define LEVEL(name, of, low, high, step)                                                           \
+    static INLINED FN(two) FN(name)(FN(groups) *p, const int g) {                                  \
+        const FN(two) a = FN(of)(p, g), b = FN(of)(p, g + step);                                   \
+        FN(two) m = JOIN(low, high, a, b);                                                         \
+        if (step == 1) WANTED(m.s, m.q);                                                           \
+        return m;                                                                                  \
     }
 #if SYN_VEC == 16
 #define LEVELS                                                                                     \
-    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
-    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2, 2 * COUNT)                                   \
-    LEVEL(eight, four, LOW_EIGHTHS, HIGH_EIGHTHS, 4, 4 * COUNT)                                    \
-    LEVEL(all, eight, EVEN, ODD, 8, 8 * COUNT)
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1)                                                 \
+    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2)                                              \
+    LEVEL(eight, four, LOW_EIGHTHS, HIGH_EIGHTHS, 4)                                               \
+    LEVEL(all, eight, EVEN, ODD, 8)
 #elif SYN_VEC == 8
 #define LEVELS                                                                                     \
-    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
-    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2, 2 * COUNT)                                   \
-    LEVEL(all, four, EVEN, ODD, 4, 4 * COUNT)
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1)                                                 \
+    LEVEL(four, pair, LOW_QUARTERS, HIGH_QUARTERS, 2)                                              \
+    LEVEL(all, four, EVEN, ODD, 4)
 #elif SYN_VEC == 4
 #define LEVELS                                                                                     \
-    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1, COUNT)                                          \
-    LEVEL(all, pair, EVEN, ODD, 2, 2 * COUNT)
+    LEVEL(pair, group, LOW_HALVES, HIGH_HALVES, 1)                                                 \
+    LEVEL(all, pair, EVEN, ODD, 2)
 #else
-#define LEVELS LEVEL(all, group, EVEN, ODD, 1, COUNT)
+#define LEVELS LEVEL(all, group, EVEN, ODD, 1)
 #endif
 
-// SYN_VEC groups whose sums are taken, if any, and those before them, which are written.
 #if FORWARD
+// A compiler puts off the sums of all groups to where they are joined, behind the loads of all, and keeps those in
+// memory. So the sums are wanted as soon as two groups are joined.
+#if defined(__x86_64__) && SYN_VEC * (4 + 4 * SYN_DOUBLE) >= 16
+#define WANTED(a, b) __asm__ volatile("" : "+v"(a), "+v"(b) : : "memory")
+#else
+#define WANTED(a, b)
+#endif
+// In a turn the sums of SYN_VEC groups are taken, what follows from those of the SYN_VEC before in the midst of it, and
+// the SYN_VEC before these are written: nothing waits for joins, root and quotient, and neither reads nor stores for
+// the others.
 // EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors of y instead of their being stored. It stands
 // in a loop, once, and not in the midst of the sums of each group.
 #ifdef EPILOGUE_PARAMS
@@ -76,32 +84,64 @@ static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, 
 typedef struct {
     __global const cell *x, *x_now, *gamma, *beta;
     __global cell *y_now;
-    const real *scale, *shift;
+    __global real *mean, *rstd;
+    int ready; // how many groups may be written
+    real *scale, *shift;
+    const real *scale_now, *shift_now;
+    realv s, q, root; // of the groups before
 } FN(groups);
 
 static INLINED realv FN(value)(const FN(groups) *p, const int c, const int g) {
-    realv v = VLOAD(p->x_now, c) * p->scale[g] + p->shift[g];
-    if (GAMMA) v *= VLOAD(p->gamma, c);
-    if (BETA) v += VLOAD(p->beta, c);
-    return v;
-}
-static INLINED void FN(write)(const FN(groups) *p, const int g) {
-    FOR_GROUP(c, g) VSTORE(FN(value)(p, c, g), p->y_now, c);
-}
-static INLINED FN(two) FN(group)(const FN(groups) *p, const int writes, const int g) {
-    FN(two) m = { 0, 0 };
-#if COUNT == 2 && !RMS
-    const realv a = VLOAD(p->x, g * GROUP), b = VLOAD(p->x, g * GROUP + SYN_VEC), d = a - b;
-    m.s = a + b;
-    m.q = d * d * (real).5;
+    const realv v = VLOAD(p->x_now, c) * p->scale_now[g] + p->shift_now[g];
+#if GAMMA && BETA
+    return v * VLOAD(p->gamma, c) + VLOAD(p->beta, c);
+#elif GAMMA
+    return v * VLOAD(p->gamma, c);
+#elif BETA
+    return v + VLOAD(p->beta, c);
 #else
-    FOR_GROUP(c, g) m.s += VLOAD(p->x, c);
-    FOR_GROUP(c, g) {
-        const realv v = VLOAD(p->x, c), d = RMS ? v : v - m.s * (1 / (real)COUNT);
-        m.q += d * d;
+    return v;
+#endif
+}
+// Groups g and g + 1, loads before stores.
+static INLINED void FN(write)(const FN(groups) *p, const int g) {
+    realv v[2 * COUNT];
+    UNROLL for (int i = 0; i < 2 * COUNT; i++) v[i] = FN(value)(p, g * GROUP + i * SYN_VEC, g + i / COUNT);
+    UNROLL for (int i = 0; i < 2 * COUNT; i++) VSTORE(v[i], p->y_now, g * GROUP + i * SYN_VEC);
+}
+// What follows from the sums, in three steps, each of which finds what it needs.
+static INLINED void FN(finish)(FN(groups) *p, const int step) {
+    if (step == 0) {
+        p->root = sqrt(p->q * (1 / ((real)GROUP * (RMS ? 1 : GROUP))) + (real)EPS);
+        p->s *= 1 / (real)GROUP;
+        WANTED(p->root, p->s);
+    } else if (step == 1) {
+        p->root = 1 / p->root;
+        WANTED(p->root, p->s);
+    } else {
+        VSET(p->root, p->scale, 0);
+        VSET(RMS ? (realv)(0) : -p->s * p->root, p->shift, 0);
+        VSTORE(p->root, p->rstd, 0);
+        if (!RMS) VSTORE(p->s, p->mean, 0);
+    }
+}
+static INLINED FN(two) FN(group)(FN(groups) *p, const int g) {
+    UNROLL for (int step = 0; step < 3; step++)
+        if (g == SYN_VEC * (step + 1) / 8 * 2) FN(finish)(p, step);
+    if (!APART && g % 2 == 0 && p->ready > g) FN(write)(p, g);
+    FN(two) m = { 0, 0 };
+    __global const cell *x = p->x + g * GROUP;
+#if COUNT == 2 && !RMS
+    const realv a = VLOAD(x, 0), b = VLOAD(x, SYN_VEC), d = a - b;
+    m.s = a + b;
+    m.q = d * d;
+#else
+    UNROLL for (int i = 0; i < COUNT; i++) m.s += VLOAD(x, i * SYN_VEC);
+    UNROLL for (int i = 0; i < COUNT; i++) {
+        const realv v = VLOAD(x, i * SYN_VEC), d = v - m.s * (1 / (real)COUNT);
+        m.q += RMS ? v * v : d * d * COUNT;
     }
 #endif
-    if (writes) FN(write)(p, g);
     return m;
 }
 LEVELS
@@ -124,33 +164,38 @@ KERNEL(short_norm)(__global const cell *x,
 #if !BETA
     __global const cell *beta = 0;
 #endif
-    const int start = (int)get_global_id(0) * BLOCK * GROUPS, end = min(start + BLOCK * GROUPS, samples * GROUPS);
-    LANES_OF(scale);
-    LANES_OF(shift);
-    for (int k = start; k <= end; k += SYN_VEC) {
-        const int at = (k - SYN_VEC) * GROUP, col = (k + GROUPS - SYN_VEC) % GROUPS * GROUP;
-        const FN(groups) p = { x + k * GROUP, x + at, gamma + col, beta + col, y + at, scale, shift };
-#if APART
-        for (int c = 0; k > start && c < SYN_VEC * GROUP; c += SYN_VEC)
-            FN(epilogue)(FN(value)(&p, c, c / GROUP), (k - SYN_VEC) / GROUPS, col + c, SYN_VEC, y EPILOGUE_ARGS);
-        if (k == end) break;
-#else
-        if (k == end) {
-            for (int g = 0; g < SYN_VEC; g++) FN(write)(&p, g);
-            break;
-        }
-#endif
-        const FN(two) m = k > start && !APART ? FN(all)(&p, 1, 0) : FN(all)(&p, 0, 0);
-        const realv r = 1 / sqrt(m.q * (1 / (real)GROUP) + (real)EPS);
-        VSTORE(r, rstd, k);
-        VSET(r, scale, 0);
 #if RMS
-        VSET((realv)(0), shift, 0);
-#else
-        const realv means = m.s * (1 / (real)GROUP);
-        VSTORE(means, mean, k);
-        VSET(-means * r, shift, 0);
+    __global real *mean = 0;
 #endif
+    const int start = (int)get_global_id(0) * BLOCK * GROUPS, end = min(start + BLOCK * GROUPS, samples * GROUPS);
+    real __attribute__((aligned(sizeof(realv)))) scale[2][SYN_VEC], shift[2][SYN_VEC];
+    FN(groups) p = { .s = 0, .q = 0 };
+    for (int k = start; k < end + 2 * SYN_VEC; k += SYN_VEC) {
+        const int turn = (k - start) / SYN_VEC, now = max(k - 2 * SYN_VEC, start), col = now % GROUPS * GROUP;
+        p.x = x + k * GROUP;
+        p.x_now = x + now * GROUP;
+        p.gamma = gamma + col;
+        p.beta = beta + col;
+        p.y_now = y + now * GROUP;
+        p.mean = mean + max(k - SYN_VEC, start); // the first time it is nobody's, and overwritten
+        p.rstd = rstd + max(k - SYN_VEC, start);
+        p.ready = (turn - 1) * SYN_VEC;
+        p.scale = scale[1 - turn % 2];
+        p.shift = shift[1 - turn % 2];
+        p.scale_now = scale[turn % 2];
+        p.shift_now = shift[turn % 2];
+#if APART
+        for (int c = 0; turn > 1 && c < SYN_VEC * GROUP; c += SYN_VEC)
+            FN(epilogue)(FN(value)(&p, c, c / GROUP), now / GROUPS, col + c, SYN_VEC, y EPILOGUE_ARGS);
+#endif
+        if (k < end) {
+            const FN(two) m = FN(all)(&p, 0);
+            p.s = m.s;
+            p.q = m.q;
+        } else {
+            for (int step = 0; step < 3 && k == end; step++) FN(finish)(&p, step);
+            for (int g = 0; !APART && g < SYN_VEC && p.ready > g; g += 2) FN(write)(&p, g);
+        }
     }
 }
 #else
@@ -289,8 +334,7 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef COUNT
 #undef UNROLL
 #undef REAL4
-#undef FOR_GROUP
-#undef LANES_OF
+#undef WANTED
 #undef JOIN
 #undef LOW_HALVES
 #undef HIGH_HALVES
