@@ -292,7 +292,7 @@ END_TEST
 
 /* Groups of columns far from 0, one with a value far from the others: the variance keeps its digits. */
 static void far_from_zero(int cols, int group, syn_dtype dtype) {
-    enum { ROWS_FAR = 11 };
+    enum { ROWS_FAR = 43 };
     const int n = ROWS_FAR * cols;
     bench b;
     syn_kernels k;
@@ -354,7 +354,7 @@ static void far_from_zero(int cols, int group, syn_dtype dtype) {
 }
 
 START_TEST(test_far_from_zero) {
-    static const int cols[] = { 1024, 512, 256, 66, 6000 }, group[] = { 1024, 32, 16, 33, 6000 };
+    static const int cols[] = { 1024, 1024, 512, 256, 66, 6000 }, group[] = { 1024, 32, 32, 16, 33, 6000 };
     for (size_t i = 0; i < SYN_COUNT(cols); i++)
         for (int d = 0; d < 2; d++) far_from_zero(cols[i], group[i], (syn_dtype)d);
 }

@@ -206,73 +206,106 @@ typedef struct {
     __global real *dgamma, *dbeta;
 } FN(tensors);
 
-// The sums of the lanes of four vectors.
+// The sums of the lanes of four vectors: two become one twice, by halves and by single lanes of each four, then the fours
+// are added up. Lanes 0 to 3 of each four are the sums of a, c, b and d. EACH is a mask of four lanes.
 #define REAL4 CAT(REAL_NAME, 4)
-static INLINED REAL4 FN(lane_sums)(const realv a, const realv b, const realv c, const realv d) {
-#if SYN_VEC >= 4
-    const realv ab = LOW_HALVES(a, b) + HIGH_HALVES(a, b), cd = LOW_HALVES(c, d) + HIGH_HALVES(c, d);
-    realv v = LOW_QUARTERS(ab, cd) + HIGH_QUARTERS(ab, cd);
 #if SYN_VEC == 16
-    v += v.s23016745ab89efcd;
-    v += v.s1032547698badcfe;
-    return (REAL4)(v.s0, v.s4, v.s8, v.sc);
+#define EACH(a, b, c, d) (irealv)(a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d)
+#define SWAP_FOUR(v) v.s45670123cdef89ab
+#define SWAP_TWO(v) v.s23016745ab89efcd
+#define SWAP_ONE(v) v.s1032547698badcfe
+#define SPREAD_0(v) v.s000044448888cccc
+#define SPREAD_1(v) v.s111155559999dddd
+#define SPREAD_2(v) v.s22226666aaaaeeee
+#define SPREAD_3(v) v.s33337777bbbbffff
 #elif SYN_VEC == 8
-    v += v.s10325476;
-    return (REAL4)(v.s0, v.s2, v.s4, v.s6);
+#define EACH(a, b, c, d) (irealv)(a, b, c, d, a, b, c, d)
+#define SWAP_FOUR(v) v.s45670123
+#define SWAP_TWO(v) v.s23016745
+#define SWAP_ONE(v) v.s10325476
+#define SPREAD_0(v) v.s00004444
+#define SPREAD_1(v) v.s11115555
+#define SPREAD_2(v) v.s22226666
+#define SPREAD_3(v) v.s33337777
 #else
-    return v;
+#define EACH(a, b, c, d) (FOUR_MASK)(a, b, c, d)
+#define SWAP_TWO(v) v.s2301
+#define SWAP_ONE(v) v.s1032
+#define SPREAD_0(v) v.s0
+#define SPREAD_1(v) v.s1
+#define SPREAD_2(v) v.s2
+#define SPREAD_3(v) v.s3
 #endif
+#define TAKE(swap, mask, a, b) ((mask) ? a : b) + swap(((mask) ? b : a))
+#if SYN_DOUBLE
+#define FOUR_MASK long4
 #else
-    return (REAL4)(lane_sum(a), lane_sum(b), lane_sum(c), lane_sum(d));
+#define FOUR_MASK int4
+#endif
+#if SYN_VEC >= 4
+#define SUMS realv
+#else
+#define SUMS REAL4
+#endif
+static INLINED SUMS FN(lane_sums)(const realv a, const realv b, const realv c, const realv d) {
+#if SYN_VEC >= 4
+    const realv u = TAKE(SWAP_TWO, EACH(-1, -1, 0, 0), a, b), v = TAKE(SWAP_TWO, EACH(-1, -1, 0, 0), c, d);
+    SUMS sum = TAKE(SWAP_ONE, EACH(-1, 0, -1, 0), u, v);
+#if SYN_VEC == 16
+    sum += sum.s89abcdef01234567;
+#endif
+#if SYN_VEC >= 8
+    sum += SWAP_FOUR(sum);
+#endif
+    return sum;
+#else
+    return (REAL4)(lane_sum(a), lane_sum(c), lane_sum(b), lane_sum(d));
 #endif
 }
 
 // A group of one row, or of two below one another: so gamma, dgamma and dbeta are read, and the latter written, half as
-// often, and nothing else twice. With h = r g: dx = h - sum(h) / GROUP - (x - mean) r^2 sum(h (x - mean)) / GROUP. All
-// loads before the first store: rows and sums meet at the same offset of a page, where loads wait for stores that are
-// not theirs.
-typedef struct {
-    realv d[COUNT], h[COUNT], s, t;
-    real m, r;
-} FN(row);
-static INLINED void FN(row_sums)(FN(row) *row, const FN(tensors) *p, const int k, const int at, const realv *scale,
-                                 realv *all, realv *all_x) {
-    row->r = LOAD(p->rstd, k);
-    row->m = RMS ? (real)0 : LOAD(p->mean, k);
-    UNROLL for (int i = 0; i < COUNT; i++) {
-        const realv v = VLOAD(p->dy, at + i * SYN_VEC), u = v * row->r, d = VLOAD(p->x, at + i * SYN_VEC) - row->m;
-        const realv h = u * scale[i];
-        row->s = i ? row->s + h : h;
-        row->t = i ? row->t + h * d : h * d;
-        row->d[i] = d;
-        row->h[i] = h;
-        all[i] += v;
-        all_x[i] += u * d;
-    }
+// often, and nothing else twice. With h = r g: dx = h - sum(h) / GROUP - (x - mean) r^2 sum(h (x - mean)) / GROUP; `square`
+// is r^2 / GROUP of each group of a row, then of the next. What binds are the vectors added, multiplied and moved. x and
+// dy are read before dx is written: they meet at the same offset of a page, where loads wait for stores that are not
+// theirs; the sums lie elsewhere.
+static INLINED void FN(squares)(real *square, const FN(tensors) *p, const int k, const int rows) {
+    for (int row = 0; row < rows; row++)
+        for (int g = 0; g < GROUPS; g += SYN_VEC) {
+            const realv r = VLOAD(p->rstd, k + row * GROUPS + g);
+            VSET(r * r * (1 / (real)GROUP), square + row * GROUPS, g);
+        }
 }
-static INLINED void FN(row_write)(const FN(row) *row, const FN(tensors) *p, const int at, const real s, const real t) {
-    const real b = t * row->r * row->r;
-    UNROLL for (int i = 0; DX && i < COUNT; i++)
-        VSTORE((row->h[i] - (RMS ? (real)0 : s)) - row->d[i] * b, p->dx, at + i * SYN_VEC);
-}
-static INLINED void FN(group)(const FN(tensors) *p, const int k, const int at, const int col, const int rows) {
-    realv scale[COUNT], all[COUNT], all_x[COUNT];
-    FN(row) one, two;
+static INLINED void FN(group)(const FN(tensors) *p, const real *square, const int k, const int at, const int col,
+                              const int rows) {
+    realv d[2][COUNT], h[2][COUNT], s[2], t[2];
     UNROLL for (int i = 0; i < COUNT; i++) {
         const int c = col + i * SYN_VEC;
-        scale[i] = GAMMA ? VLOAD(p->gamma, c) : (realv)(1);
-        all[i] = DBETA ? VLOAD(p->dbeta, c) : (realv)(0);
-        all_x[i] = DGAMMA ? VLOAD(p->dgamma, c) : (realv)(0);
+        const realv scale = GAMMA ? VLOAD(p->gamma, c) : (realv)(1);
+        realv all = DBETA ? VLOAD(p->dbeta, c) : (realv)(0), all_x = DGAMMA ? VLOAD(p->dgamma, c) : (realv)(0);
+        UNROLL for (int row = 0; row < rows; row++) {
+            const realv v = VLOAD(p->dy, at + row * COLS + i * SYN_VEC);
+            const realv e = VLOAD(p->x, at + row * COLS + i * SYN_VEC);
+            const realv u = v * LOAD(p->rstd, k + row * GROUPS);
+            d[row][i] = RMS ? e : e - LOAD(p->mean, k + row * GROUPS);
+            h[row][i] = u * scale;
+            s[row] = i ? s[row] + h[row][i] : h[row][i];
+            t[row] = i ? t[row] + h[row][i] * d[row][i] : h[row][i] * d[row][i];
+            all += v;
+            all_x += u * d[row][i];
+        }
+        if (DGAMMA) VSTORE(all_x, p->dgamma, c);
+        if (DBETA) VSTORE(all, p->dbeta, c);
     }
-    FN(row_sums)(&one, p, k, at, scale, all, all_x);
-    if (rows == 2) FN(row_sums)(&two, p, k + GROUPS, at + COLS, scale, all, all_x);
-    else two = one;
-    const REAL4 sum = FN(lane_sums)(one.s, one.t, two.s, two.t) * (1 / (real)GROUP);
-    FN(row_write)(&one, p, at, sum.s0, sum.s1);
-    if (rows == 2) FN(row_write)(&two, p, at + COLS, sum.s2, sum.s3);
-    UNROLL for (int i = 0; i < COUNT; i++) {
-        if (DGAMMA) VSTORE(all_x[i], p->dgamma, col + i * SYN_VEC);
-        if (DBETA) VSTORE(all[i], p->dbeta, col + i * SYN_VEC);
+    SUMS sum = FN(lane_sums)(s[0], t[0], s[rows - 1], t[rows - 1]);
+    sum = EACH(0, 0, -1, 0) ? sum * square[0] : sum;
+    if (rows == 2) sum = EACH(0, 0, 0, -1) ? sum * square[GROUPS] : sum;
+    UNROLL for (int i = 0; DX && i < COUNT; i++) {
+        const realv one = RMS ? h[0][i] : h[0][i] - SPREAD_0(sum) * (1 / (real)GROUP);
+        VSTORE(one - d[0][i] * SPREAD_2(sum), p->dx, at + i * SYN_VEC);
+    }
+    UNROLL for (int i = 0; DX && rows == 2 && i < COUNT; i++) {
+        const realv two = RMS ? h[1][i] : h[1][i] - SPREAD_1(sum) * (1 / (real)GROUP);
+        VSTORE(two - d[1][i] * SPREAD_3(sum), p->dx, at + COLS + i * SYN_VEC);
     }
 }
 
@@ -320,13 +353,17 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
         if (DGAMMA) VSTORE((realv)(0), dgamma + part, c);
         if (DBETA) VSTORE((realv)(0), dbeta + part, c);
     }
+    real __attribute__((aligned(sizeof(realv)))) square[2 * GROUPS];
     for (int n = first; n < last; n += 2)
-        if (n + 1 < last)
+        if (n + 1 < last) {
+            FN(squares)(square, &p, n * GROUPS, 2);
             for (int g = 0; g < GROUPS; g++)
-                FN(group)(&p, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 2);
-        else
+                FN(group)(&p, square + g, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 2);
+        } else {
+            FN(squares)(square, &p, n * GROUPS, 1);
             for (int g = 0; g < GROUPS; g++)
-                FN(group)(&p, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 1);
+                FN(group)(&p, square + g, n * GROUPS + g, n * COLS + g * GROUP, g * GROUP, 1);
+        }
 }
 #endif
 #undef INLINED
@@ -335,6 +372,17 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef UNROLL
 #undef REAL4
 #undef WANTED
+#undef EACH
+#undef SWAP_FOUR
+#undef SWAP_TWO
+#undef SWAP_ONE
+#undef TAKE
+#undef SPREAD_0
+#undef SPREAD_1
+#undef SPREAD_2
+#undef SPREAD_3
+#undef FOUR_MASK
+#undef SUMS
 #undef JOIN
 #undef LOW_HALVES
 #undef HIGH_HALVES
