@@ -65,8 +65,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
                    .entry = many ? "short_norm" : "row_norm" };
     syn_text defs = { 0 };
     const int map = starts_with_vectors(e, n) ? syn_norm_map(e, n, p.y) : 0;
-    int64_t block = sample < ITEM ? ITEM / sample : 1;
-    int64_t samples = lay_out(e, n, true, many ? block * 2 : block, &c, &defs);
+    int64_t samples = lay_out(e, n, true, sample < ITEM ? ITEM / sample : 1, &c, &defs);
     syn_norm_arg(&c, p.x, false);
     syn_norm_arg(&c, p.gamma, false);
     syn_norm_arg(&c, p.beta, false);
