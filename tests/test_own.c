@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ROWS = 6, A = 3, B = 2, KINDS = 3, SIZES = 2, STEPS = 5, SHIFT = 12, ALL = ROWS * (KINDS + SIZES) };
+enum { ROWS = 6, A = 3, B = 2, KINDS = 3, SIZES = 2, STEPS = 5, SHIFT = 12, PLACE = 4096, ALL = ROWS * (KINDS + SIZES) };
 
 /* What a plan of two inputs and two losses is fed with, here and there. */
 typedef struct two {
@@ -22,11 +22,12 @@ typedef struct two {
     syn_cl_array there[5];
 } two;
 
+/* Every other one where a sub-buffer may begin, the others SHIFT behind. */
 static syn_cl_array send(two *t, const syn_array *from, size_t *at) {
     const size_t bytes = (size_t)syn_shape_count(&from->shape) * syn_type_size(from->type);
     const syn_cl_array a = { .mem = t->buffer->mem, .offset = *at, .type = from->type, .shape = from->shape };
     ok(syn_buffer_write(t->buffer, (int64_t)*at, from->data, (int64_t)bytes, true));
-    *at += bytes + SHIFT; /* not where sub-buffers may begin */
+    *at = *at % PLACE ? *at / PLACE * PLACE + PLACE : *at + PLACE + SHIFT;
     return a;
 }
 
@@ -53,7 +54,7 @@ static void open_two(two *t, bool weighted) {
         .loss = syn_loss_sum(loss, (double[]){ 1, .5 }, 2), .batch = ROWS, .sample_weights = weighted,
         .optim = syn_momentum(&(syn_momentum_opts){ .lr = .1 }) }));
     size_t at = SHIFT;
-    ok(syn_buffer_create(&t->buffer, test_ctx(), 4096, "a caller's memory"));
+    ok(syn_buffer_create(&t->buffer, test_ctx(), 8 * PLACE, "a caller's memory"));
     for (int k = 0; k < 2; k++) t->there[k] = send(t, &t->x[k], &at);
     for (int k = 0; k < 2; k++) t->there[2 + k] = send(t, &t->y[k], &at);
     t->there[4] = send(t, &t->weights, &at);
@@ -95,8 +96,8 @@ START_TEST(test_batches) {
             free(w);
         }
         ok(syn_infer_batch(t[0].plan, &host, out, ALL));
-        ok(syn_infer_batch_cl(t[1].plan, &device, t[1].buffer->mem, 2048 + SHIFT, NULL));
-        ok(syn_buffer_read(t[1].buffer, 2048 + SHIFT, got, sizeof got, true));
+        ok(syn_infer_batch_cl(t[1].plan, &device, t[1].buffer->mem, 7 * PLACE + SHIFT, NULL));
+        ok(syn_buffer_read(t[1].buffer, 7 * PLACE + SHIFT, got, sizeof got, true));
         for (int i = 0; i < ALL; i++) ck_assert(got[i] == (float)out[i]);
         for (int k = 0; k < 2; k++) close_two(&t[k]);
     }

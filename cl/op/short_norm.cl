@@ -64,8 +64,9 @@ static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, 
 
 #if FORWARD
 // A compiler puts off the sums of all groups to where they are joined, behind the loads of all, and keeps those in
-// memory. So the sums are wanted as soon as two groups are joined.
-#if defined(__x86_64__) && SYN_VEC * (4 + 4 * SYN_DOUBLE) >= 16
+// memory. So the sums are wanted as soon as two groups are joined, in registers, where a vector fits one.
+#define FLOATS (SYN_VEC << SYN_DOUBLE)
+#if FLOATS == 16 && defined(__AVX512F__) || FLOATS == 8 && defined(__AVX__) || FLOATS == 4 && defined(__SSE2__)
 #define WANTED(a, b) __asm__ volatile("" : "+v"(a), "+v"(b) : : "memory")
 #else
 #define WANTED(a, b)
@@ -371,6 +372,7 @@ KERNEL(short_norm_grad)(__global const cell *x, __global const cell *dy,
 #undef COUNT
 #undef UNROLL
 #undef REAL4
+#undef FLOATS
 #undef WANTED
 #undef EACH
 #undef SWAP_FOUR
