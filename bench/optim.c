@@ -119,7 +119,7 @@ static syn_status describe(bench *b) {
 static syn_status latched(const timed *t) {
     syn_snapshot s;
     SYN_TRY(syn_plan_snapshot(t->plan, &s));
-    return syn_plan_check_latch(t->plan, &s, NULL, 1);
+    return syn_plan_check_latch(t->plan, &s, NULL);
 }
 
 /* A plan with gradients in place and some steps behind it, so that no first-step convention is

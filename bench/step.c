@@ -105,7 +105,7 @@ static syn_status run_steps(bench *b, int steps, double *seconds) {
     if (b->epoch_step + steps > b->epoch_steps) {
         syn_snapshot s;
         SYN_TRY(syn_plan_snapshot(b->plan, &s));
-        SYN_TRY(syn_plan_check_latch(b->plan, &s, b->source, b->plan->batch));
+        SYN_TRY(syn_plan_check_latch(b->plan, &s, b->source));
         SYN_TRY(syn_source_order(b->source, NULL));
         SYN_TRY(syn_plan_reset_metrics(b->plan));
         b->epoch_step = 0;

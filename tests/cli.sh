@@ -111,6 +111,7 @@ for name, n in ("train", 240), ("test", 60):
         npy("short-y.npy", "q", (n - 1,), y[:-1])
         npy("flat-x.npy", "f", (n, 16), [v / 255 for v in x])
         npy("real-y.npy", "f", (n,), [float(v) for v in y])
+        npy("gap-x.npy", "f", (n, 4, 4), [v / 255 for v in x[:1000]] + [float("nan")] + [v / 255 for v in x[1001:]])
 data = open("train-x.npy", "rb").read()
 open("cut-x.npy", "wb").write(data[:-100])
 open("text.npy", "w").write("no array\n")

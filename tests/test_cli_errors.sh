@@ -45,6 +45,8 @@ bad "no data file" 's/train-x.npy/nowhere.npy/' "1:29: data: "
 check "no data file: which" grep -q "nowhere.npy" err
 bad "truncated data" 's/train-x.npy/cut-x.npy/' "1:29: data: "
 check "truncated data: says so" grep -q "cut-x.npy.*truncated" err
+bad "a gap in the data" 's/train-x.npy/gap-x.npy/' "1:29: data: "
+check "a gap in the data: where" grep -q "gap-x.npy: row 62, feature 8 is nan" err
 bad "truncated IDX" 's/train-x.npy/cut-x.idx/' "1:29: data: "
 bad "text as data" 's/train-x.npy/text.npy/' "1:29: data: "
 bad "targets of another size" 's/softmax_cross_entropy/mse/' "1:29: data: train has 1 value of targets a sample, but mse compares 3"

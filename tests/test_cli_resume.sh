@@ -68,4 +68,23 @@ same "resume of a search" search/weights.safetensors search2/weights.safetensors
 works "resume with more epochs" train --resume one --set train.epochs=4
 check "resume with more epochs" test "$(wc -l <one/history.jsonl)" -eq 4
 
+# ---- nothing is lost by going on wrongly ----
+cp -r one kept
+for wrong in model.dense_1.units=20 train.optimizer=sgd train.batch=7 train.dtype=double; do
+    refuses "going on otherwise" 1 "kept/state.safetensors: " train --resume kept --set $wrong --set train.epochs=9
+    check "a refused resume leaves the folder as it was: $wrong" diff -r one kept
+done
+works "and it goes on" train --resume kept --set train.epochs=5
+
+# ---- one folder, two processes ----
+"$syncline" train base.yaml --out busy --set train.epochs=100000 >out 2>&1 &
+busy=$!
+n=0
+until [ -e busy/state.safetensors ] || [ $n -eq 600 ]; do sleep .1 && n=$((n + 1)); done
+refuses "two in a folder" 1 "busy: another process is training in this folder" train --resume busy
+refuses "two in a folder, anew" 1 "busy: another process is training in this folder" train base.yaml --out busy
+kill -KILL $busy
+wait $busy
+rm busy/experiment.yaml busy/*.safetensors busy/history.*
+works "the folder of a process that was killed is free" train base.yaml --out busy
 finish

@@ -71,7 +71,30 @@ static void bad_loss(double value, const char *guilty) {
     close_world(&w);
 }
 
-START_TEST(test_nan_input) { bad_loss(NAN, "first guilty: the input data"); }
+START_TEST(test_nan_input) { bad_loss(NAN, "first guilty: the input data: row 1 of the batch, feature 3 is nan"); }
+END_TEST
+
+/* The batch that is run again is the one that failed, though the last of the epoch is smaller; rows are the set's. */
+START_TEST(test_nan_in_a_set) {
+    enum { N = 2 * ROWS + 1 };
+    double x[N * IN];
+    int32_t label[N] = { 0 };
+    for (int stream = 0; stream < 2; stream++)
+        for (int bad = 0; bad < N; bad += ROWS / 2) {
+            world w;
+            syn_data *data;
+            char guilty[80];
+            open_world(&w, (syn_plan_opts){ .stream = stream });
+            fill_random(x, N * IN, 2, -1, 1);
+            x[bad * IN + 2] = NAN;
+            const syn_array xs = f64(x, SYN_SHAPE(N, IN)), ys = i32(label, N);
+            ok(syn_data_from_arrays(&data, &xs, &ys));
+            snprintf(guilty, sizeof guilty, "first guilty: the input data: row %d, feature 2 is nan", bad);
+            refused(syn_fit(w.plan, data, NULL), SYN_E_NONFINITE, guilty);
+            syn_data_destroy(data);
+            close_world(&w);
+        }
+}
 END_TEST
 
 START_TEST(test_guilty_layer) {
@@ -239,7 +262,7 @@ START_TEST(test_many_steps) {
 END_TEST
 
 int main(void) {
-    const TTest *const test[] = { test_nan_input, test_guilty_layer, test_inf_gradient, test_shapes_and_names,
+    const TTest *const test[] = { test_nan_input, test_nan_in_a_set, test_guilty_layer, test_inf_gradient, test_shapes_and_names,
                                   test_activations_of_the_last_step, test_bad_nets_and_plans,
                                   test_one_cycle_ends, test_many_steps };
     return run_suite("plan_errors", test, SYN_COUNT(test));

@@ -29,7 +29,7 @@ SYN_API syn_status syn_data_from_fields(syn_data **data, const syn_data_field *i
                                         const syn_data_field *weights);
 
 /* Files: IDX (.gz or not), .npy (v1, v2; C order, little endian f4 f8 u1 i1 i4 i8), chosen by content. y NULL: no
- * targets. */
+ * targets. Values that are NaN or infinite are an error, which names the first. */
 SYN_API syn_status syn_data_open(syn_data **data, const char *x, const char *y);
 
 /* CSV with a header line. target: name of the column(s) holding y, comma separated, NULL: the last column.

@@ -39,6 +39,7 @@ typedef struct syn_fit_opts {
     syn_data *val;          /* evaluated after every epoch; NULL: none */
     bool no_shuffle;
     uint64_t seed;          /* of the shuffling; 0: the net's */
+    syn_report_fn on_start; /* when all is ready and the checkpoint to resume was read, before the first step */
     syn_report_fn on_epoch; /* NULL: none */
     syn_report_fn on_step;  /* called as results arrive, some steps late; never waits */
     void *user;

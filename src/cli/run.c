@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,13 +68,24 @@ static syn_status check_writable(const char *folder) {
     return status;
 }
 
-static syn_status create_named(char **folder, const char *name, bool *made) {
+syn_status cli_run_lock(const char *folder, int *lock) {
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* file systems without locks go without */
+    if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return SYN_OK;
+    return syn_fail(SYN_E_IO, "%s: another process is training in this folder; wait for it to end, or stop it",
+                    folder);
+}
+
+static syn_status create_named(char **folder, const char *name, bool *made, int *lock) {
     SYN_TRY(make_folders("runs", made));
     for (int i = 1; i < MOST_RUNS; i++) {
         *folder = i == 1 ? syn_format("runs/%s", name) : syn_format("runs/%s-%d", name, i);
         if (!*folder) return syn_no_memory(strlen(name));
         *made = true;
-        if (mkdir(*folder, 0777) == 0) return check_writable(*folder);
+        if (mkdir(*folder, 0777) == 0) {
+            SYN_TRY(cli_run_lock(*folder, lock));
+            return check_writable(*folder);
+        }
         if (errno != EEXIST) return cannot("make the folder", *folder);
         free(*folder);
     }
@@ -83,13 +95,14 @@ static syn_status create_named(char **folder, const char *name, bool *made) {
                     MOST_RUNS - 1);
 }
 
-syn_status cli_run_create(char **folder, const char *out, const char *name, bool *made) {
+syn_status cli_run_create(char **folder, const char *out, const char *name, bool *made, int *lock) {
     *made = false;
     *folder = NULL;
-    if (!out) return create_named(folder, name, made);
+    if (!out) return create_named(folder, name, made, lock);
     *folder = syn_strdup(out);
     if (!*folder) return syn_no_memory(strlen(out));
     SYN_TRY(make_folders(out, made));
+    SYN_TRY(cli_run_lock(out, lock));
     static const char *const marks[] = { CLI_EXPERIMENT, CLI_STATE, CLI_WEIGHTS, CLI_SUMMARY };
     for (size_t i = 0; i < SYN_COUNT(marks); i++)
         if (cli_run_has(out, marks[i]))

@@ -15,8 +15,11 @@
 #define CLI_PREDICTIONS "predictions.npy"
 
 /* Make the folder: `out`, or runs/NAME, runs/NAME-2, ... (out NULL). An error when it holds a run
- * or cannot be written. *made: whether it is new (and may be removed while it is empty). */
-syn_status cli_run_create(char **folder, const char *out, const char *name, bool *made);
+ * or cannot be written. *made: whether it is new (and may be removed while it is empty). *lock: see
+ * cli_run_lock. */
+syn_status cli_run_create(char **folder, const char *out, const char *name, bool *made, int *lock);
+/* Nobody else trains in this folder until *lock is closed: an error where somebody does. */
+syn_status cli_run_lock(const char *folder, int *lock);
 /* An existing run's folder, checked to hold `file`; for_writing: and to take files. */
 syn_status cli_run_check(const char *folder, const char *file, bool for_writing);
 /* Removes what a run that was killed left half written. */

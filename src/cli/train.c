@@ -43,6 +43,7 @@ typedef struct trainer {
     cli_gradients gradients;
     char *folder;
     bool made;     /* the folder is new */
+    int lock;      /* on the folder; -1: none */
     bool resuming; /* from a checkpoint */
     bool history_read;
     syn_status failed; /* of a callback */
@@ -58,11 +59,34 @@ static bool fail(trainer *t, syn_status status) {
     return false;
 }
 
+/* Takes the text. */
+static syn_status write_text(const trainer *t, const char *file, char *text) {
+    char *path = cli_run_path(t->folder, file);
+    syn_status status = path && text ? syn_file_replace(path, text, strlen(text)) : syn_no_memory(4096);
+    free(path);
+    free(text);
+    return status;
+}
+
+static syn_status write_experiment(trainer *t) { return write_text(t, CLI_EXPERIMENT, cli_experiment_text(&t->e)); }
+
+/* Which kernels the run takes for its products: a device may be tuned anew before it is resumed. */
+static syn_status write_choices(trainer *t) { return write_text(t, CLI_CHOICES, syn_tuning_json(t->s.ctx, true)); }
+
 /* Epochs that ended before the checkpoint stay in the history; known at the first report. */
 static bool keep_history(trainer *t, const syn_report *r) {
     if (!t->resuming || t->history_read) return true;
     t->history_read = true;
     syn_status status = syn_history_read(&t->history, t->folder, r->epoch - 1);
+    return status == SYN_OK ? true : fail(t, status);
+}
+
+/* The files of a run that goes on are its own until its checkpoint was read and fits. */
+static bool on_start(const syn_report *r, void *user) {
+    trainer *t = user;
+    (void)r;
+    syn_status status = write_choices(t);
+    if (status == SYN_OK) status = write_experiment(t);
     return status == SYN_OK ? true : fail(t, status);
 }
 
@@ -149,24 +173,6 @@ static void print_head(trainer *t) {
 }
 
 /* ---- the run folder ---- */
-
-static syn_status write_experiment(trainer *t) {
-    char *path = cli_run_path(t->folder, CLI_EXPERIMENT), *text = cli_experiment_text(&t->e);
-    syn_status status =
-        path && text ? syn_file_replace(path, text, strlen(text)) : syn_no_memory(4096);
-    free(path);
-    free(text);
-    return status;
-}
-
-/* Which kernels the run takes for its products: a device may be tuned anew before it is resumed. */
-static syn_status write_choices(trainer *t) {
-    char *path = cli_run_path(t->folder, CLI_CHOICES), *text = syn_tuning_json(t->s.ctx, true);
-    syn_status status = path && text ? syn_file_replace(path, text, strlen(text)) : syn_no_memory(4096);
-    free(path);
-    free(text);
-    return status;
-}
 
 static syn_status read_choices(trainer *t) {
     char *path = cli_run_path(t->folder, CLI_CHOICES), *text = NULL;
@@ -263,6 +269,7 @@ static syn_status prepare(trainer *t, const cli_call *call) {
     char *path = NULL;
     if (resume) {
         SYN_TRY(cli_run_check(resume, CLI_EXPERIMENT, true));
+        SYN_TRY(cli_run_lock(resume, &t->lock));
         path = cli_run_path(resume, CLI_EXPERIMENT);
         t->folder = syn_strdup(resume);
         if (!path || !t->folder) return syn_no_memory(strlen(resume));
@@ -276,12 +283,13 @@ static syn_status prepare(trainer *t, const cli_call *call) {
     if (t->resuming) t->e.train.init = NULL; /* the checkpoint's weights count */
     SYN_TRY(cli_experiment_data(&t->e));
     SYN_TRY(cli_experiment_net(&t->e));
-    if (!resume) SYN_TRY(cli_run_create(&t->folder, cli_get(call, "out"), t->e.top.name, &t->made));
+    if (!resume) SYN_TRY(cli_run_create(&t->folder, cli_get(call, "out"), t->e.top.name, &t->made, &t->lock));
     t->s.progress = &t->progress;
     cli_progress_wait(&t->progress, "opening the device, making the plan");
     SYN_TRY(cli_session_context(&t->s, cli_get(call, "device")));
     if (t->resuming) SYN_TRY(read_choices(t));
     SYN_TRY(cli_session_train(&t->s, &t->e, NULL));
+    if (t->resuming) return SYN_OK; /* see on_start */
     SYN_TRY(write_choices(t));
     return write_experiment(t);
 }
@@ -298,6 +306,7 @@ static syn_status fit(trainer *t) {
                           .max_steps = t->e.train.steps,
                           .val = t->e.val_set,
                           .no_shuffle = t->e.train.shuffle == 1,
+                          .on_start = t->resuming ? on_start : NULL,
                           .on_epoch = on_epoch,
                           .on_step = on_step,
                           .user = t,
@@ -357,7 +366,8 @@ int cli_train(const cli_call *call) {
     if (resume && (cli_get(call, "out") || cli_get(call, "init")))
         return cli_usage(call, "--resume goes on in its own folder with its own weights, without "
                                "--out and --init");
-    trainer t = { .test = { .loss = NAN, .accuracy = NAN },
+    trainer t = { .lock = -1,
+                  .test = { .loss = NAN, .accuracy = NAN },
                   .val = { .loss = NAN, .accuracy = NAN },
                   .average = { .loss = NAN, .accuracy = NAN } };
     cli_progress_start(&t.progress);
@@ -380,6 +390,7 @@ int cli_train(const cli_call *call) {
     cli_experiment_free(&t.e);
     syn_history_free(&t.history);
     syn_text_free(&t.gradients.text);
+    if (t.lock >= 0) close(t.lock);
     free(t.folder);
     free(t.error);
     return code;

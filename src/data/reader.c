@@ -2,6 +2,7 @@
 #include "data/data.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,11 +169,27 @@ static syn_status read_known(syn_reader *r, syn_array *array) {
     return unknown(r->path, head, n);
 }
 
+/* A gap would come to light in the middle of a run, as a loss that is not finite. */
+static syn_status check_finite(const char *path, const syn_array *a) {
+    if (a->type != SYN_F32 && a->type != SYN_F64) return SYN_OK;
+    int64_t n = syn_shape_count(&a->shape), each = n / a->shape.dim[0];
+    for (int64_t i = 0; i < n; i++) {
+        double v = a->type == SYN_F32 ? ((const float *)a->data)[i] : ((const double *)a->data)[i];
+        if (!isfinite(v))
+            return syn_fail(SYN_E_FORMAT, "%s: row %lld, feature %lld is %g (they count from 0); remove the row or "
+                                          "fill the gap", path, (long long)(i / each), (long long)(i % each), v);
+    }
+    return SYN_OK;
+}
+
 syn_status syn_read_file(const char *path, syn_array *array) {
     syn_reader r;
     SYN_TRY(syn_reader_open(&r, path));
     syn_status status = read_known(&r, array);
     syn_reader_close(&r);
+    SYN_TRY(status);
+    status = check_finite(path, array);
+    if (status != SYN_OK) free((void *)(uintptr_t)array->data);
     return status;
 }
 

@@ -102,56 +102,73 @@ double syn_plan_loss_last(const syn_plan *plan, const syn_snapshot *s, int rows)
     return loss;
 }
 
-/* Whether any element of a value's buffer is not finite. */
-static syn_status has_nonfinite(syn_plan *plan, const syn_list *l, int value, bool *found) {
+/* The first element of a value's buffer that is not finite; *at is -1 where there is none. */
+static syn_status find_nonfinite(syn_plan *plan, const syn_list *l, int value, int64_t *at, double *what) {
     const syn_graph *g = l->graph;
     int64_t n = syn_value_count(g, value) * (g->value[value].batched ? l->rows : 1);
     double *v = malloc((size_t)n * sizeof *v + 1);
-    *found = false;
+    *at = -1;
     if (!v) return syn_no_memory((size_t)n * sizeof *v);
     syn_status status = syn_value_read(l, value, plan->dtype, v, n);
-    for (int64_t i = 0; status == SYN_OK && i < n && !*found; i++) *found = !isfinite(v[i]);
+    for (int64_t i = 0; status == SYN_OK && i < n && *at < 0; i++)
+        if (!isfinite(*what = v[i])) *at = i;
     free(v);
     return status;
 }
+
+#define LOWER "; a lower learning rate or another initialiser may help"
 
 static const char *layer_name(const syn_plan *plan, int layer) {
     return layer >= 0 ? plan->state->net->layer[layer].name : "the input";
 }
 
-/* Runs the launches one by one and looks at what each wrote. */
-static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t size) {
+/* What was fed: data of the set (source NULL: of the caller's batch), in its order from row `first` on. */
+static syn_status find_guilty_data(syn_plan *plan, const syn_list *l, const syn_source *source, int64_t first,
+                                   char *guilty, size_t size) {
     const syn_graph *g = l->graph;
-    bool found = false;
+    int64_t at;
+    double what;
     for (int i = 0; i < plan->n_fed; i++) {
         int value = syn_fed_value(g, &plan->fed[i]);
         if (value < 0 || plan->fed[i].labels) continue;
-        SYN_TRY(has_nonfinite(plan, l, value, &found));
-        if (!found) continue;
-        const char *what = plan->fed[i].kind == SYN_FED_INPUT ? "input" : plan->fed[i].kind == SYN_FED_TARGET ? "target"
+        SYN_TRY(find_nonfinite(plan, l, value, &at, &what));
+        if (at < 0) continue;
+        const char *kind = plan->fed[i].kind == SYN_FED_INPUT ? "input" : plan->fed[i].kind == SYN_FED_TARGET ? "target"
                                                                                                            : "weight";
-        snprintf(guilty, size, "the %s data%s%s", what, plan->n_inputs + plan->n_losses > 2 ? " of " : "",
-                 plan->n_inputs + plan->n_losses > 2 ? plan->fed[i].name : "");
+        int64_t count = syn_value_count(g, value), row = at / count;
+        snprintf(guilty, size, "the %s data%s%s: row %lld%s, feature %lld is %g; remove the row or fill the gap", kind,
+                 plan->n_inputs + plan->n_losses > 2 ? " of " : "",
+                 plan->n_inputs + plan->n_losses > 2 ? plan->fed[i].name : "",
+                 source ? (long long)source->host_perm[first + row] : (long long)row, source ? "" : " of the batch",
+                 (long long)(at % count), what);
         return SYN_OK;
     }
-    for (int i = 0; i < l->n_nodes_items && !found; i++) {
-        SYN_TRY(syn_list_run(l, plan->ctx, i, 1));
-        const syn_item *item = &l->item[i];
-        for (int k = 0; k < item->call.n_args && !found; k++) {
-            const syn_arg *a = &item->call.arg[k];
-            const syn_node *node = &g->node[item->node];
-            if (a->kind != SYN_ARG_VALUE || !a->writes || g->value[a->value].integer) continue;
-            SYN_TRY(has_nonfinite(plan, l, a->value, &found));
-            if (found)
-                snprintf(guilty, size, "%s (%s%s)", layer_name(plan, node->layer), node->op->name,
-                         node->backward ? ", gradient" : "");
-        }
-    }
-    if (!found) snprintf(guilty, size, "no single layer: the sum of the batch's losses overflowed");
     return SYN_OK;
 }
 
-syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows) {
+/* Runs the launches one by one and looks at what each wrote. */
+static syn_status find_guilty(syn_plan *plan, syn_list *l, char *guilty, size_t size) {
+    const syn_graph *g = l->graph;
+    int64_t at = -1;
+    double what;
+    for (int i = 0; i < l->n_nodes_items && at < 0; i++) {
+        SYN_TRY(syn_list_run(l, plan->ctx, i, 1));
+        const syn_item *item = &l->item[i];
+        for (int k = 0; k < item->call.n_args && at < 0; k++) {
+            const syn_arg *a = &item->call.arg[k];
+            const syn_node *node = &g->node[item->node];
+            if (a->kind != SYN_ARG_VALUE || !a->writes || g->value[a->value].integer) continue;
+            SYN_TRY(find_nonfinite(plan, l, a->value, &at, &what));
+            if (at >= 0)
+                snprintf(guilty, size, "%s (%s%s)" LOWER, layer_name(plan, node->layer), node->op->name,
+                         node->backward ? ", gradient" : "");
+        }
+    }
+    if (at < 0) snprintf(guilty, size, "no single layer: the sum of the batch's losses overflowed" LOWER);
+    return SYN_OK;
+}
+
+syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source) {
     const syn_net *net = plan->state->net;
     uint32_t latch = s->ctl[SYN_CTL_LATCH], gradient = s->ctl[SYN_CTL_GRAD_LATCH];
     if (!latch && !gradient) return SYN_OK;
@@ -163,28 +180,29 @@ syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_sourc
                         p < (uint32_t)net->n_params ? net->param[p].name : "a parameter",
                         s->ctl[SYN_CTL_STEP]);
     }
-    char guilty[256] = "a layer";
+    char guilty[256] = "";
     syn_list *l = plan->last;
     syn_snapshot replay = *s;
     if (l && plan->has_graph[SYN_MODE_TRAIN]) {
         /* The weights stand as they were: nothing was updated since. */
-        replay.ctl[SYN_CTL_CURSOR] = s->ctl[SYN_CTL_LATCH_CURSOR];
+        const int64_t first = s->ctl[SYN_CTL_LATCH_CURSOR];
+        replay.ctl[SYN_CTL_CURSOR] = (uint32_t)first;
         replay.ctl[SYN_CTL_STEP] = s->ctl[SYN_CTL_LATCH_STEP];
         SYN_TRY(syn_plan_restore(plan, &replay));
         if (source) {
-            int64_t left = syn_data_rows(source->data) - replay.ctl[SYN_CTL_CURSOR];
-            if (left < rows) rows = (int)left;
-            SYN_TRY(syn_plan_list(plan, SYN_MODE_TRAIN, rows, &l));
+            int64_t left = syn_data_rows(source->data) - first;
+            SYN_TRY(syn_plan_list(plan, SYN_MODE_TRAIN, left < plan->batch ? (int)left : plan->batch, &l));
             SYN_TRY(syn_source_prepare(source, l));
-            source->cursor = s->ctl[SYN_CTL_LATCH_CURSOR];
+            source->cursor = first;
             SYN_TRY(syn_source_feed(source, l));
         } else if (plan->direct) {
             /* What was fed may have been written over since: its place was free after its last reader. */
             SYN_TRY(syn_source_prepare(plan->direct, l));
             SYN_TRY(syn_source_feed_again(plan->direct, l));
         }
-        SYN_TRY(find_guilty(plan, l, guilty, sizeof guilty));
+        SYN_TRY(find_guilty_data(plan, l, source, first, guilty, sizeof guilty));
+        if (!guilty[0]) SYN_TRY(find_guilty(plan, l, guilty, sizeof guilty));
     }
-    return syn_fail(SYN_E_NONFINITE, "the loss is not finite at step %lld; first guilty: %s; a lower "
-                                     "learning rate or another initialiser may help", step, guilty);
+    return syn_fail(SYN_E_NONFINITE, "the loss is not finite at step %lld; first guilty: %s", step,
+                    guilty[0] ? guilty : "a layer" LOWER);
 }

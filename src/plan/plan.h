@@ -208,7 +208,7 @@ syn_status syn_plan_gradient_scale(syn_plan *plan, double *scale);
 /* Zero the sums, cursor and latch; the step, the key and the loss scale stay. */
 syn_status syn_plan_reset_metrics(syn_plan *plan);
 /* SYN_OK, or SYN_E_NONFINITE naming the guilty layer: runs the guilty batch again, node by node. */
-syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source, int rows);
+syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_source *source);
 /* The mean of loss k over the sums, and its accuracy (NAN: it has none). */
 void syn_plan_loss_at(const syn_plan *plan, const syn_snapshot *s, int k, double *loss, double *accuracy);
 /* The weighted sum of all; accuracy: of the first loss that has one. */

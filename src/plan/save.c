@@ -228,7 +228,9 @@ static syn_status resume_slots(syn_plan *plan, const syn_st *file, bool write) {
             bool fits = t && (int64_t)t->bytes == plan->state->count[p] * real;
             syn_status status = SYN_OK;
             if (!fits)
-                status = syn_fail(SYN_E_FORMAT, "tensor %s is not there or of another size", name ? name : "?");
+                status = syn_fail(SYN_E_FORMAT,
+                                  "tensor %s is not there or of another size: the checkpoint is of another network",
+                                  name ? name : "?");
             else if (write)
                 status = syn_buffer_write(plan->block[SYN_BLOCK_SLOTS],
                                           (i * plan->grad_length + plan->grad_offset[p]) * real, t->data,

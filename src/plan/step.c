@@ -227,7 +227,7 @@ static syn_status read_loss(syn_plan *plan, int rows, double *loss) {
     syn_snapshot s;
     SYN_TRY(syn_plan_snapshot(plan, &s));
     *loss = syn_plan_loss_last(plan, &s, rows);
-    return syn_plan_check_latch(plan, &s, NULL, rows);
+    return syn_plan_check_latch(plan, &s, NULL);
 }
 
 syn_status syn_gradient_batch(syn_plan *plan, const syn_batch *batch, double *loss) {

@@ -144,7 +144,7 @@ static syn_status progress(fit *f, double *last) {
     }
     SYN_TRY(syn_plan_snapshot_poll(f->plan, &s, &there));
     if (!there) return SYN_OK;
-    SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, f->plan->batch));
+    SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train));
     fill_report(f, &s);
     if (!f->o->on_step(&f->report, f->o->user)) f->stopped = true;
     return SYN_OK;
@@ -221,8 +221,6 @@ static syn_status end_epoch(fit *f) {
     syn_snapshot s;
     syn_metrics m, each[SYN_MAX_ENDS];
     SYN_TRY(syn_plan_snapshot(f->plan, &s));
-    int rows = rows_of_step(f, f->epoch_step ? f->epoch_step - 1 : 0);
-    SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows));
     fill_report(f, &s);
     f->report.val_loss = f->report.val_accuracy = NAN;
     for (int k = 0; k < SYN_MAX_ENDS; k++) f->report.each[k].val_loss = f->report.each[k].val_accuracy = NAN;
@@ -257,7 +255,7 @@ static syn_status run(fit *f) {
         /* The checkpoint comes before validation changes the metrics, and after the latch was looked at. */
         syn_snapshot s;
         SYN_TRY(syn_plan_snapshot(f->plan, &s));
-        SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train, rows_of_step(f, f->epoch_step - 1)));
+        SYN_TRY(syn_plan_check_latch(f->plan, &s, f->train));
         count_skipped(f, &s);
         SYN_TRY(end_epoch(f));
         /* An interrupted epoch is no epoch: it is reported when it is resumed and ends. */
@@ -316,6 +314,10 @@ static syn_status start(fit *f, syn_data *data) {
     if (f->o->resume) SYN_TRY(resume(f));
     SYN_TRY(check_end(f));
     f->start = syn_seconds();
+    f->report.epoch = f->epoch + 1;
+    f->report.step = plan->step;
+    if (f->o->on_start && !f->o->on_start(&f->report, f->o->user))
+        return syn_fail(SYN_E_STOPPED, "stopped before the first step");
     return run(f);
 }
 

@@ -68,7 +68,7 @@ static syn_status evaluate_start(search *s, point *p) {
     syn_snapshot *at = &s->first;
     SYN_TRY(syn_plan_snapshot(plan, &s->fresh));
     SYN_TRY(run_batches(s, at));
-    SYN_TRY(syn_plan_check_latch(plan, at, s->source, plan->batch));
+    SYN_TRY(syn_plan_check_latch(plan, at, s->source));
     SYN_TRY(syn_search_take(plan, s->list, HERE, HERE, sums, &guilty));
     *p = (point){ .f = objective(s, at, sums[SYN_SEARCH_PENALTY]), .most = sums[SYN_SEARCH_MOST],
                   .sum = sums[SYN_SEARCH_SUM], .vector = HERE };

@@ -126,7 +126,7 @@ static syn_status record_apart(run *r, int block, bool last) {
 static syn_status check(const run *r) {
     syn_snapshot s;
     SYN_TRY(syn_plan_snapshot(r->t->plan, &s));
-    return syn_plan_check_latch(r->t->plan, &s, r->t->source, r->t->list->rows);
+    return syn_plan_check_latch(r->t->plan, &s, r->t->source);
 }
 
 static syn_status measure(run *r, syn_peak *peak, double seconds) {
