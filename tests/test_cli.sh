@@ -238,6 +238,13 @@ says "csv labels" "180 training, 60 validation, 60 test"
 works "class names" evaluate csv
 says "class names" "b, c "
 check "class names" grep -q '^"b, c",' csv/confusion.csv
+sed 's/activation: elu/activation: { prelu: { share: one } }/' base.yaml >sugar.yaml
+sed 's/, activation: elu }/ }\n  - prelu: { share: one }/' base.yaml >item.yaml
+works "a layer as activation" train sugar.yaml --out sugar
+works "the same as an item" train item.yaml --out item
+same "a layer as activation" sugar/weights.safetensors item/weights.safetensors
+works "a layer as activation, resolved" train sugar/experiment.yaml --out sugar-2
+same "a layer as activation, resolved" sugar/weights.safetensors sugar-2/weights.safetensors
 works "regression, graph, torch" train plane.yaml --out plane
 works "resolved graph" train plane/experiment.yaml --out plane-2
 same "resolved graph" plane/weights.safetensors plane-2/weights.safetensors

@@ -9,6 +9,9 @@ works "another" train plane.yaml --out plane
 
 # ---- bad experiment files ----
 bad "class names" 's/validation: 40/classes: 3/' "1:98: data: classes expects a list of names, got the number 3"
+bad "names of other classes" 's/validation: 40/classes: [a, b]/' "1:98: data: classes has 2 names, and there are 3 classes"
+bad "a column of no table" 's/validation: 40/target: u/' "1:89: data: target is for format csv; whole numbers in y are labels"
+bad "weights of no table" 's/validation: 40/weights: w/' "1:89: data: weights is for format csv; give the file as a third, [x, y, weights]"
 bad "unknown key" 's/units: 16/unit: 16/' "4:14: model: dense: unknown key 'unit'; did you mean 'units'?"
 bad "unknown section" 's/^train:/trian:/' "7:1: experiment: unknown key 'trian'; did you mean 'train'?"
 bad "missing section" 's/^model:.*/modl: 1/;/^  - /d' "2:1: experiment: unknown key 'modl'; did you mean 'model'?"
@@ -19,6 +22,8 @@ bad "range" 's/lr: 0.01/beta1: 1.5/' "9:31: train: optimizer: adam: beta1 is 1.5
 bad "range of a layer" 's/dropout: 0.1/dropout: 1.2/' "5:14: model: dropout: rate is 1.2, allowed 0 to 0.999999"
 bad "unknown layer" 's/flatten/flaten/' "3:5: model: no layer or activation 'flaten'; did you mean 'flatten'?"
 bad "unknown activation" 's/elu/elo/' "4:54: model: dense: no activation 'elo'; did you mean 'elu'?"
+bad "a layer that is no activation" 's/activation: elu/activation: batch_norm/' "4:54: model: dense: no activation 'batch_norm'; there are: softmax, log_softmax, prelu, rrelu, maxout, linear"
+bad "an activation that reads" 's/activation: elu/activation: { prelu: { from: flatten_1 } }/' "4:65: model: dense: prelu: unknown key 'from'"
 bad "unknown initialiser" 's/he_normal/he_norml/' "4:31: model: dense: init: no initialiser 'he_norml'; did you mean 'he_normal'?"
 bad "unknown optimizer" 's/adam/adem/' "9:16: train: optimizer: no optimizer 'adem'; did you mean 'adam'?"
 bad "unknown loss" 's/softmax_c/softmx_c/' "8:9: train: loss: no loss 'softmx_cross_entropy'; did you mean 'softmax_cross_entropy'?"
@@ -72,13 +77,19 @@ check "refused runs leave no folder" test ! -e none
 
 # ---- full batches ----
 bad "a search over mini-batches" 's/adam: .*/lbfgs: { history: 5 } }/' "10:10: train: batch: lbfgs takes the whole training set in every step"
+bad "two ways to clip" 's/seed: 7/clip: { value: 1, norm: 2 }/' "12:9: train: clip: give one of value, norm and global_norm"
+bad "two ways to decay" 's/seed: 7/decay: { coupled: 1, decoupled: 2 }/' "12:10: train: decay: give one of coupled and decoupled"
+bad "a rule for nothing" 's/seed: 7/rules: [{ match: "conv*", trainable: no }]/' "12:10: train: rules: rule 1: no parameter matches 'conv*'; there is dense_1/kernel"
+bad "a scale of float" 's/seed: 7/loss_scale: 8/' "12:15: train: loss_scale: is for dtype half"
 bad "a batch of another word" 's/batch: 16/batch: al/' "10:10: train: batch expects a whole number, or all, got the text 'al'"
 bad "unequal parts" 's/batch: 16/batch: all\n  accumulate: 7/' "11:15: train: accumulate is 7, and 200 rows do not make as many equal parts; 5 or 8 parts"
 refuses "a search and clipping" 1 "clip: not with lbfgs" train base.yaml --out none --set train.optimizer=lbfgs \
     --set train.batch=all --set 'train.clip={ norm: 1 }'
 
 # ---- things that break ----
-refuses "no room" 1 "the plan needs " train base.yaml --out none --set train.memory_limit=10000
+refuses "a name in a list" 1 "--set data.train.x: 'x' stands in a list, whose items count from 0 to 1" train base.yaml --out none --set data.train.x=a.npy
+refuses "no room" 1 "KiB too much; a batch below 16 would help" train base.yaml --out none --set train.memory_limit=48000
+refuses "no room for the parameters" 1 "KiB too much; fewer units would help" train base.yaml --out none --set train.memory_limit=10000
 : >file
 refuses "folder in a file" 1 "cannot make the folder file" train base.yaml --out file/run
 refuses "folder that cannot be" 1 "cannot make the folder /proc/syncline" train base.yaml --out /proc/syncline

@@ -44,6 +44,10 @@ START_TEST(test_csv) {
     ck_assert_int_eq(syn_data_open_csv(&d, put_gz("t.csv.gz", "a,b\n1,2\n", 8), NULL, false),
                      SYN_OK);
     syn_data_destroy(d);
+    ok(syn_data_open_csv(&d, PUT("cr.csv", "a,b\r1,2\r3,4\r"), NULL, false)); /* lines end by \r alone */
+    ck_assert_mem_eq(syn_data_x(d), ((float[]){ 1, 3 }), 8);
+    ck_assert_mem_eq(syn_data_y(d), ((float[]){ 2, 4 }), 8);
+    syn_data_destroy(d);
 }
 END_TEST
 

@@ -160,6 +160,13 @@ static syn_status open_format(cli_experiment *e) {
         return syn_fail_at(data, SYN_E_ARGUMENT,
                            "data: train is missing: the files to "
                            "train on");
+    static const char *const columns[] = { "target", "weights", "labels" };
+    for (size_t i = 0; i < SYN_COUNT(columns) && e->data.format != CLI_CSV; i++)
+        if (data_key(e, columns[i]))
+            return syn_fail_at_key(data_key(e, columns[i]), SYN_E_ARGUMENT,
+                                   "data: %s is for format csv; %s", columns[i],
+                                   strcmp(columns[i], "weights") ? "whole numbers in y are labels, others targets"
+                                                                 : "give the file as a third, [x, y, weights]");
     SYN_TRY(open_files(e, "train", train, &e->set));
     return test ? open_files(e, "test", test, &e->test_set) : SYN_OK;
 }
@@ -169,7 +176,7 @@ static syn_status open_named(cli_experiment *e) {
     if (!e->data.name)
         return syn_fail_at(data, SYN_E_ARGUMENT,
                            "data: give name, a known set, or format and train, your own files");
-    static const char *const own[] = { "train", "test", "target", "weights" };
+    static const char *const own[] = { "train", "test", "target", "weights", "labels" };
     for (size_t i = 0; i < SYN_COUNT(own); i++)
         if (data_key(e, own[i]))
             return syn_fail_at_key(data_key(e, own[i]), SYN_E_ARGUMENT,

@@ -77,10 +77,22 @@ static syn_status check_targets(const cli_experiment *e, const syn_data *set, co
     return SYN_E_ARGUMENT;
 }
 
+/* One name for each class of the first target; none where it has no labels. */
+static syn_status check_names(const cli_experiment *e, int layer) {
+    const json_t *names = json_object_get(json_object_get(e->root, "data"), "classes");
+    const syn_net_layer *loss = &e->net->layer[layer];
+    const syn_shape *in = &e->net->layer[loss->in[0]].shape;
+    long long classes = loss->row->labels ? in->dim[in->rank - 1] : 0;
+    if (!names || !classes || (long long)json_array_size(names) == classes) return SYN_OK;
+    return syn_fail_at(names, SYN_E_ARGUMENT, "data: classes has %zu names, and there are %lld classes",
+                       json_array_size(names), classes);
+}
+
 static syn_status check_sets(const cli_experiment *e) {
     int layer[SYN_MAX_ENDS];
     double weight[SYN_MAX_ENDS];
     int n = syn_net_losses(e->net, e->loss.layer, layer, weight);
+    SYN_TRY(check_names(e, layer[0]));
     for (int k = 0; k < n; k++) {
         SYN_TRY(check_targets(e, e->set, "train", layer[k], k, n));
         SYN_TRY(check_targets(e, e->val_file, "validation", layer[k], k, n));

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const char *const item_keys[] = { "from", "activation", NULL };
+static const char *const no_keys[] = { NULL };
 
 /* What the items so far are called in `from:`, and what each returns: with its activation, where
  * the net's layer of that name is without. */
@@ -26,6 +27,11 @@ typedef struct builder {
     cli_insert insert; /* what `defaults` puts behind the item at hand */
 } builder;
 
+/* Whether `activation:` takes it: softmax, prelu and so on, which are layers of their own. */
+static bool is_activation(const syn_def *def) {
+    return syn_layer_row_of(def)->role == SYN_ROLE_ACTIVATION && strcmp(def->name, "activation");
+}
+
 /* options: behind the name, else NULL and the name is `at`. */
 static syn_status unknown_kind(const char *kind, const json_t *options, const json_t *at,
                                const char *where, bool layers) {
@@ -33,8 +39,8 @@ static syn_status unknown_kind(const char *kind, const json_t *options, const js
     const char **names = malloc(sizeof *names * (size_t)(all->n + syn_map_count() + 1));
     if (!names) return syn_no_memory(sizeof *names * (size_t)all->n);
     size_t n = 0;
-    for (int i = 0; layers && i < all->n; i++)
-        if (!syn_layer_row_of(all->row[i])->loss) names[n++] = all->row[i]->name;
+    for (int i = 0; i < all->n; i++)
+        if (layers ? !syn_layer_row_of(all->row[i])->loss : is_activation(all->row[i])) names[n++] = all->row[i]->name;
     for (int i = 0; i < syn_map_count(); i++) names[n++] = syn_map_at(i)->name;
     const char *near = syn_nearest(kind, names, n, sizeof *names);
     syn_text all_names = { 0 };
@@ -138,6 +144,9 @@ static syn_status add_map(builder *b, const syn_map_row *row, json_t *options, c
     return record(b, row->name, &m.def, &opts, in, n, *out);
 }
 
+static syn_status add_one(builder *b, const syn_def *def, json_t *options, const json_t *at, const char *where,
+                          const char *const *keys, const syn_tensor *in, int n, syn_tensor *out);
+
 /* activation: elu, or activation: { leaky_relu: { alpha: 0.1 } } */
 static syn_status add_sugar(builder *b, json_t *v, const char *where, syn_tensor *out) {
     const char *name = json_string_value(v);
@@ -150,11 +159,13 @@ static syn_status add_sugar(builder *b, json_t *v, const char *where, syn_tensor
                            where, syn_json_text(v, got, sizeof got));
     }
     const syn_map_row *row = find_map(name);
-    if (!row) return unknown_kind(name, options, v, where, false);
+    const syn_def *layer = row ? NULL : find_layer(name);
+    if (!row && !(layer && is_activation(layer))) return unknown_kind(name, options, v, where, false);
     char *inner = syn_format("%s: %s", where, name);
     if (!inner) return syn_no_memory(64);
     syn_tensor x = *out;
-    syn_status status = add_map(b, row, options, v, inner, &x, 1, out);
+    syn_status status = row ? add_map(b, row, options, v, inner, &x, 1, out)
+                            : add_one(b, layer, options, v, inner, no_keys, &x, 1, out);
     free(inner);
     return status;
 }
@@ -172,11 +183,12 @@ static syn_status insert(builder *b, const char *kind, double rate, const json_t
     return status;
 }
 
-static syn_status add_layer(builder *b, const syn_def *def, json_t *options, const json_t *at,
-                            const char *where, const syn_tensor *in, int n, syn_tensor *out) {
+/* The layer alone; keys: what its options may have besides. */
+static syn_status add_one(builder *b, const syn_def *def, json_t *options, const json_t *at, const char *where,
+                          const char *const *keys, const syn_tensor *in, int n, syn_tensor *out) {
     void *opts = calloc(1, def->size);
     if (!opts) return syn_no_memory(def->size);
-    syn_status status = syn_options_read(def, opts, options, where, item_keys);
+    syn_status status = syn_options_read(def, opts, options, where, keys);
     if (status == SYN_OK) *out = syn_layer(b->e->net, def->name, in, n, opts);
     free(opts);
     SYN_TRY(status);
@@ -184,6 +196,13 @@ static syn_status add_layer(builder *b, const syn_def *def, json_t *options, con
     const syn_net_layer *made = &b->e->net->layer[out->layer];
     SYN_TRY(record(b, def->name, def, made->opts, in, n, *out));
     b->last = *out;
+    return SYN_OK;
+}
+
+/* With its activation, and what `defaults` puts in front of that. */
+static syn_status add_layer(builder *b, const syn_def *def, json_t *options, const json_t *at,
+                            const char *where, const syn_tensor *in, int n, syn_tensor *out) {
+    SYN_TRY(add_one(b, def, options, at, where, item_keys, in, n, out));
     const char *norm = b->insert.norm;
     b->insert.norm = NULL;
     if (norm) SYN_TRY(insert(b, norm, 0, at, out));

@@ -93,6 +93,11 @@ static int find_item(const json_t *list, const char *key, const char *path) {
         if (name && !strcmp(name, key)) return (int)i;
     }
     syn_text names = { 0 };
+    if (strncmp(path, "model.", 6)) {
+        syn_fail(SYN_E_ARGUMENT, "--set %s: '%s' stands in a list, whose items count from 0 to %d", path, key,
+                 (int)n - 1);
+        return -1;
+    }
     for (size_t i = 0; i < n; i++) {
         const char *name = cli_item_name(list, i, buf, sizeof buf);
         if (name) syn_text_add(&names, "%s%s", names.len ? ", " : "", name);

@@ -34,7 +34,8 @@ const char *const cli_notes[][2] = {
     { "from", "the layer, or list of layers, that a layer reads; default: the one before. "
               "An item's name stands for its output, activation included." },
     { "activation",
-      "elu, or { leaky_relu: { alpha: 0.1 } }: an activation layer behind this one." },
+      "elu, or { leaky_relu: { alpha: 0.1 } }: an activation layer behind this one; also softmax, "
+      "log_softmax, prelu, rrelu and maxout." },
     { "defaults", "dense or self_normalising: a recommended set fills in what the file leaves open." },
     { "preset",
       "keras or torch: whose definitions fill the defaults; of the file, or of any layer, "

@@ -100,6 +100,18 @@ static syn_status start_from(cli_session *s, cli_experiment *e) {
     return status;
 }
 
+/* What a plan says of a key of train, as "clip: give one of ...", is said where that stands. */
+static syn_status blame(const cli_experiment *e, syn_status status) {
+    const char *key;
+    const json_t *at;
+    json_object_foreach(json_object_get(e->root, "train"), key, at) {
+        size_t n = strlen(key);
+        const char *text = syn_error_text();
+        if (!strncmp(text, key, n) && text[n] == ':') return cli_fail_again(at, "train");
+    }
+    return status;
+}
+
 syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *device) {
     SYN_TRY(check_pairings(s, e));
     if (!s->ctx) SYN_TRY(cli_session_context(s, device));
@@ -125,7 +137,8 @@ syn_status cli_session_train(cli_session *s, cli_experiment *e, const char *devi
                            .on_nonfinite = (syn_nonfinite)(e->train.on_nonfinite - 1),
                            .memory_limit = (int64_t)e->train.memory_limit,
                            .memory = (syn_memory)(e->train.memory - 1) };
-    return syn_plan_create(&s->plan, s->state, &opts);
+    syn_status status = syn_plan_create(&s->plan, s->state, &opts);
+    return status == SYN_OK ? status : blame(e, status);
 }
 
 /* What the loss of that name reads, or the layer of that name. */

@@ -14,6 +14,7 @@ enum { MAX_CELLS = 1 << 24, WEIGHTS = MAX_CELLS /* of table.slot */ };
 typedef struct table {
     const char *path;
     char *text, *next, *end; /* next: the rest of the text */
+    char line_end;           /* \n, or \r where there is no \n */
     long line;               /* the one `cells` holds, from 1 */
     char **cell;             /* of this line, NUL-terminated in place */
     int cells, cell_cap;
@@ -51,6 +52,7 @@ static syn_status read_text(table *t) {
     t->text[len] = 0;
     t->next = t->text;
     t->end = t->text + len;
+    t->line_end = memchr(t->text, '\n', len) ? '\n' : '\r';
     if (len >= 3 && !memcmp(t->text, "\xef\xbb\xbf", 3)) t->next += 3;
     const char *zero = memchr(t->text, 0, len);
     if (zero)
@@ -93,7 +95,7 @@ static syn_status next_line(table *t) {
     char *p = NULL;
     while (t->next < t->end && !p) {
         p = t->next;
-        char *stop = memchr(p, '\n', (size_t)(t->end - p));
+        char *stop = memchr(p, t->line_end, (size_t)(t->end - p));
         if (!stop) stop = t->end;
         *stop = 0;
         t->next = stop + 1;

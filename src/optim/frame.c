@@ -116,13 +116,13 @@ syn_status syn_frame_factors(syn_frame *f, const syn_rule *rules, int n_rules, c
 
 syn_status syn_frame_check_rules(const syn_rule *rules, int n_rules, const char *const *names, int n) {
     for (int i = 0; i < n_rules; i++) {
-        if (!rules[i].match) return syn_fail(SYN_E_ARGUMENT, "rule %d: match must be given", i + 1);
+        if (!rules[i].match) return syn_fail(SYN_E_ARGUMENT, "rules: rule %d: match must be given", i + 1);
         bool found = false;
         for (int k = 0; k < n && !found; k++) found = fnmatch(rules[i].match, names[k], 0) == 0;
         if (found) continue;
         const char *near = syn_nearest(rules[i].match, names, (size_t)n, sizeof *names);
         if (!near && n) near = names[0];
-        return syn_fail(SYN_E_ARGUMENT, "rule %d: no parameter matches '%s'; there is %s", i + 1,
+        return syn_fail(SYN_E_ARGUMENT, "rules: rule %d: no parameter matches '%s'; there is %s", i + 1,
                         rules[i].match, near ? near : "none");
     }
     return SYN_OK;

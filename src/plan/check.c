@@ -61,13 +61,18 @@ syn_status syn_plan_check_memory(const syn_plan *plan) {
     int64_t used = syn_ctx_bytes(plan->ctx);
     if (s->bound) used -= syn_state_bytes(s, s->halves ? SYN_HALF : s->dtype);
     if (z.peak + used <= limit) return SYN_OK;
-    return syn_fail(SYN_E_MEMORY, "the plan needs %.1f MiB (parameters %.1f, gradients %.1f, optimizer "
-                                  "%.1f, activations %.1f) and %.1f MiB are in use; the limit of %s is "
-                                  "%.1f MiB: %.1f MiB too much; a batch below %d would help",
-                    (double)z.peak / 1048576, (double)z.params / 1048576, (double)z.grads / 1048576,
-                    (double)z.slots / 1048576, (double)z.arena / 1048576, (double)used / 1048576,
-                    plan->memory_limit ? "memory_limit" : device.name, (double)limit / 1048576,
-                    (double)(z.peak + used - limit) / 1048576, plan->batch);
+    int64_t over = z.peak + used - limit;
+    const char *unit = z.peak + used < 1 << 23 ? "KiB" : "MiB";
+    double one = z.peak + used < 1 << 23 ? 1024 : 1048576;
+    char help[64] = "fewer units would help";
+    if (z.arena > over && plan->batch > 1) snprintf(help, sizeof help, "a batch below %d would help", plan->batch);
+    return syn_fail(SYN_E_MEMORY, "the plan needs %.1f %s (parameters %.1f, gradients %.1f, optimizer "
+                                  "%.1f, activations %.1f) and %.1f %s are in use; the limit of %s is "
+                                  "%.1f %s: %.1f %s too much; %s",
+                    (double)z.peak / one, unit, (double)z.params / one, (double)z.grads / one,
+                    (double)z.slots / one, (double)z.arena / one, (double)used / one, unit,
+                    plan->memory_limit ? "memory_limit" : device.name, (double)limit / one, unit, (double)over / one,
+                    unit, help);
 }
 
 typedef bool (*field_fn)(const syn_data *data, int k, syn_field_info *info);
