@@ -97,9 +97,9 @@ static int all_finite(__global const real *g, int length) {
     if (PENALTY) g += l1 * sign(w) + l2 * w;                                                       \
     if (COUPLED && DECAY_FIRST) g += decay * w;
 
-// ... and on to what the optimizer gets.
+// ... and on to what the optimizer gets. Comparisons let NaN through.
 #define FINISH(T, w, point, g)                                                                         \
-    if (CLIP_VALUE) g = fmin(fmax(g, (T)(-clip)), (T)(clip));                                      \
+    if (CLIP_VALUE) g = g > (T)(clip) ? (T)(clip) : g < (T)(-clip) ? (T)(-clip) : g;               \
     if (CLIP_NORM) g *= clip;                                                                      \
     if (COUPLED && !DECAY_FIRST) g += decay * point;                                               \
     if (DECOUPLED) w -= scheduled_lr * decay * w;

@@ -1,3 +1,8 @@
+// Of a norm; of NaN it is NaN, in both frameworks.
+#define CLIP_FACTOR(norm)                                                                          \
+    ((norm) != (norm) ? (norm)                                                                     \
+     : CLIP_TORCH     ? fmin((real)1, limit / ((norm) + (real)1e-6))                               \
+                      : limit / fmax(norm, limit))
 // EACH_LOSS(X) is X(k, loss) for each of N_LOSSES losses, EACH_HIT(X) X(k, hit) for those that have hits.
 KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
 #if NORMS
@@ -38,7 +43,10 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
             }
 #endif
     if (lane == 0) {
-        if (CHECK && CTL_GRAD_LATCH(ctl) && !CTL_LATCH(ctl)) CTL_LATCH(ctl) = LATCH_GRAD;
+        if (CHECK && CTL_GRAD_LATCH(ctl) && !CTL_LATCH(ctl)) {
+            CTL_LATCH(ctl) = LATCH_GRAD;
+            CTL_LATCH_STEP(ctl) = CTL_STEP(ctl) - 1; // the update that met it was counted
+        }
         if (SCALER && (flags & TALLY_SUM)) CTL_UNSCALE(ctl) = as_uint(1 / as_float(CTL_LOSS_SCALE(ctl)));
         if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, N_LOSSES, rows, CHECK, SKIP);
         if (flags & TALLY_ADVANCE) {
@@ -59,13 +67,11 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
                 if (guilty < 0 && one - one != 0) guilty = p;
                 all = NORM_JOIN(CLIP_P, all, one);
                 if (CLIP_P == 2) one = sqrt(one);
-                if (CLIP_EACH) STORE(CLIP_TORCH ? fmin((real)1, limit / (one + (real)1e-6))
-                                                : limit / fmax(one, limit), norms, p);
+                if (CLIP_EACH) STORE(CLIP_FACTOR(one), norms, p);
             }
             if (CLIP_P == 2) all = sqrt(all);
             if (SCALER == 2 && !bad && !CTL_LATCH(ctl)) overflow = tally_scale(ctl, guilty >= 0);
-            metrics[METRIC_CLIP] = CLIP_TORCH ? fmin((real)1, limit / (all + (real)1e-6))
-                                              : limit / fmax(all, limit);
+            metrics[METRIC_CLIP] = CLIP_FACTOR(all);
             if (!overflow) {
                 metrics[METRIC_NORM] = all;
                 metrics[METRIC_PENALTY] = penalty;
@@ -94,3 +100,4 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
         }
     }
 }
+#undef CLIP_FACTOR

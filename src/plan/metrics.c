@@ -172,13 +172,13 @@ syn_status syn_plan_check_latch(syn_plan *plan, const syn_snapshot *s, syn_sourc
     const syn_net *net = plan->state->net;
     uint32_t latch = s->ctl[SYN_CTL_LATCH], gradient = s->ctl[SYN_CTL_GRAD_LATCH];
     if (!latch && !gradient) return SYN_OK;
-    long long step = (long long)s->ctl[SYN_CTL_LATCH_STEP] + 1;
+    const uint32_t last = s->ctl[SYN_CTL_STEP]; /* counted, if it was the update that met a gradient */
+    long long step = latch ? (long long)s->ctl[SYN_CTL_LATCH_STEP] + 1 : last;
     if (gradient && latch != SYN_LATCH_LOSS) {
         uint32_t p = UINT32_MAX - gradient;
-        return syn_fail(SYN_E_NONFINITE, "the gradient of %s is not finite at step %u; a lower learning "
+        return syn_fail(SYN_E_NONFINITE, "the gradient of %s is not finite at step %lld; a lower learning "
                                          "rate, clipping or another initialiser may help",
-                        p < (uint32_t)net->n_params ? net->param[p].name : "a parameter",
-                        s->ctl[SYN_CTL_STEP]);
+                        p < (uint32_t)net->n_params ? net->param[p].name : "a parameter", step);
     }
     char guilty[256] = "";
     syn_list *l = plan->last;
