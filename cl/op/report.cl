@@ -66,8 +66,8 @@ KERNEL(report_classes)(__global const cell *x, __global const TARGET *t, __globa
                 if (v > LOAD(row, best)) best = c;
                 above += v > own || (v == own && c < class);
             }
-            atomic_inc(&counts[class * CLASSES + best]);
-            if (above < TOP_K) atomic_inc(&counts[CLASSES * CLASSES]);
+            atomic_inc(&counts[(size_t)class * CLASSES + best]);
+            if (above < TOP_K) atomic_inc(&counts[(size_t)CLASSES * CLASSES]);
         }
     }
 }

@@ -14,18 +14,15 @@ typedef enum syn_masks {
 typedef struct syn_profile {
     bool cpu;            /* barrier-free kernels over whole vectors, else work-group tiles */
     bool fp64;           /* double is there */
-    bool local_is_real;  /* local memory is dedicated, not carved out of global */
     int vec_float;       /* floats in the widest vector: 16 on AVX-512, 1 on most GPUs */
     int vec_double;      /* doubles, likewise */
     int compute_units;   /* for launch sizes only; never partitions a reduction */
     int max_group;       /* largest work-group */
-    int group_multiple;  /* preferred work-group size multiple */
     int64_t local_bytes;
     int64_t global_bytes;
     int64_t max_alloc;   /* largest single allocation, bytes */
     int align;           /* base alignment of sub-buffers, bytes; at least 512 */
     syn_masks masks;     /* which random masks are kept for the backward pass; others are drawn again */
-    int64_t cache_bytes; /* last-level cache as the driver reports it, 0 when unknown */
 } syn_profile;
 
 #endif

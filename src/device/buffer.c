@@ -88,9 +88,15 @@ static syn_status region_of(syn_ctx *ctx, cl_mem mem, int64_t offset, int64_t by
         return SYN_OK;
     }
     cl_int error;
-    cl_buffer_region region = { (size_t)offset, (size_t)bytes };
+    cl_mem whole = NULL; /* a part of a part is none */
+    size_t part = 0;
+    SYN_CL(ctx, "clGetMemObjectInfo",
+           clGetMemObjectInfo(mem, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL));
+    if (whole)
+        SYN_CL(ctx, "clGetMemObjectInfo", clGetMemObjectInfo(mem, CL_MEM_OFFSET, sizeof part, &part, NULL));
+    cl_buffer_region region = { part + (size_t)offset, (size_t)bytes };
     syn_count(SYN_COUNT_BUFFERS);
-    *out = clCreateSubBuffer(mem, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+    *out = clCreateSubBuffer(whole ? whole : mem, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     SYN_CL(ctx, "clCreateSubBuffer", error);
     return SYN_OK;
 }

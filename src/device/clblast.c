@@ -101,8 +101,9 @@ bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, s
     /* The indirect kernel pads each operand to multiples of its tiles. */
     const int64_t side = SYN_CLBLAST_MOST;
     int64_t m = syn_round_up(g->m, side), n = syn_round_up(g->n, side), k = syn_round_up(g->k, side);
-    int64_t real = g->dtype == SYN_DOUBLE ? 8 : 4;
-    out->scratch = (m * k + k * n + m * n) * real + 3 * 4096;
+    int64_t real = g->dtype == SYN_DOUBLE ? 8 : 4, elements = m * k + k * n + m * n;
+    out->scratch = elements * real + 3 * 4096;
+    if (elements > INT32_MAX || out->scratch > p->max_alloc) return false; /* it counts them in ints */
     out->kernel = "clblast";
     return true;
 }

@@ -80,6 +80,8 @@ syn_status syn_kernel_create(syn_kernel **k, syn_program *p, const char *name);
 void syn_kernel_destroy(syn_kernel *k);
 syn_status syn_kernel_buffer(syn_kernel *k, int index, const syn_buffer *b);
 syn_status syn_kernel_value(syn_kernel *k, int index, const void *value, size_t size);
+/* Whether the device has registers and local memory for such work-groups of this kernel. */
+syn_status syn_kernel_check(syn_kernel *k, int dims, const size_t *local);
 syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const size_t *local);
 
 /* The text of a file under cl/: embedded, or from SYNCLINE_CL_DIR. malloc'd. */

@@ -29,13 +29,12 @@ typedef struct syn_gemm {
     const syn_epilogue *epilogue; /* NULL: none; a provider may leave it out, see syn_gemm_plan.epilogue */
     int norm, norm_base; /* 1 to 3: also the partial norms of C's tiles, into the plan's block from norm_base on: p
                             of NORM_GATHER (cl/base/row.cl). A provider may leave it out, see syn_gemm_plan.norms */
-    /* n, k (and m when `m_fixed`) never vary between batch sizes: kernels may bake them in */
 } syn_gemm;
 
 #define SYN_GEMM_MAX_CALLS 4
 
-/* Describe the calls that compute g with arguments a, b, c (SYN_ARG_VALUE or any buffer arg), and
- * the scratch bytes they need. Returns the number of calls. */
+/* The calls that compute a product over arguments a, b, c (values, or any buffers), and the scratch bytes they need.
+ * n_calls 0: a library does. */
 typedef struct syn_gemm_plan {
     syn_call call[SYN_GEMM_MAX_CALLS];
     int n_calls;

@@ -55,13 +55,11 @@ void syn_device_profile(cl_device_id device, const syn_device_info *info, bool c
     clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     *p = (syn_profile){
         .cpu = cpu, .fp64 = info->fp64, .compute_units = info->compute_units,
-        .max_group = group > 4096 ? 4096 : (int)group, .group_multiple = cpu ? 1 : 32,
+        .max_group = group > 4096 ? 4096 : (int)group,
         .local_bytes = info->local_bytes, .global_bytes = info->global_bytes,
         .max_alloc = info->max_alloc,
-        .local_is_real = number(device, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL,
         /* doc/performance.md; of GPUs nothing is known yet */
         .masks = cpu ? SYN_MASKS_KEPT : SYN_MASKS_DRAWN,
-        .cache_bytes = number(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE),
     };
     p->vec_float = cpu ? vector_width(number(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT)) : 1;
     p->vec_double = cpu ? vector_width(number(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE)) : 1;

@@ -162,6 +162,21 @@ syn_status syn_kernel_buffer(syn_kernel *k, int index, const syn_buffer *b) {
     return syn_kernel_value(k, index, &b->mem, sizeof b->mem);
 }
 
+syn_status syn_kernel_check(syn_kernel *k, int dims, const size_t *local) {
+    size_t most = 0, items = 1;
+    cl_ulong bytes = 0;
+    if (!local[0]) return SYN_OK; /* the driver chooses */
+    for (int d = 0; d < dims; d++) items *= local[d];
+    SYN_CL(k->ctx, "clGetKernelWorkGroupInfo",
+           clGetKernelWorkGroupInfo(k->kernel, k->ctx->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL));
+    SYN_CL(k->ctx, "clGetKernelWorkGroupInfo",
+           clGetKernelWorkGroupInfo(k->kernel, k->ctx->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL));
+    if (items <= most && bytes <= (cl_ulong)k->ctx->profile.local_bytes) return SYN_OK;
+    return syn_fail(SYN_E_DEVICE, "kernel %s takes work-groups of %zu items and %llu bytes of local memory; %s has room "
+                                  "for %zu and %lld: SYNCLINE_PROFILE=cpu has kernels that need neither", k->name, items,
+                    (unsigned long long)bytes, k->ctx->info.name, most, (long long)k->ctx->profile.local_bytes);
+}
+
 syn_status syn_kernel_run(syn_kernel *k, int dims, const size_t *global, const size_t *local) {
     cl_int error = CL_SUCCESS;
     if (!local[0]) local = NULL;

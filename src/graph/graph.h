@@ -8,6 +8,9 @@
 #include "base/launch.h"
 #include "base/profile.h"
 
+/* Of one tensor, batch and all: kernels count elements in ints, and go up to a work-item's run (8192) or a work-group
+ * beyond the last. */
+#define SYN_MOST_ELEMENTS (INT32_MAX - 0xffff)
 #define SYN_MAX_IN 16
 #define SYN_MAX_OUT 16
 

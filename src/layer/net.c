@@ -159,8 +159,8 @@ syn_status syn_layer_param(syn_net *net, int layer, const char *suffix, syn_shap
                            const syn_init *init, double fan_in, double fan_out) {
     if (!syn_grow(&net->param, &net->cap_params, net->n_params + 1, sizeof *net->param))
         return syn_no_memory(sizeof *net->param);
-    if (syn_shape_count(&shape) < 0 || syn_shape_count(&shape) > INT32_MAX)
-        return syn_fail(SYN_E_SHAPE, "%s has more than 2^31 - 1 elements", suffix);
+    if (syn_shape_count(&shape) < 0 || syn_shape_count(&shape) > SYN_MOST_ELEMENTS)
+        return syn_fail(SYN_E_SHAPE, "%s has more than 2^31 - 65536 elements", suffix);
     syn_net_layer *l = &net->layer[layer];
     syn_net_param *p = &net->param[net->n_params];
     *p = (syn_net_param){ .name = syn_format("%s/%s", l->name, suffix), .shape = shape,

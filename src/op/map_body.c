@@ -131,10 +131,6 @@ syn_status syn_map_open(syn_map_writer *w, syn_emit *e, const syn_node *n, int64
     *count = syn_emit_count(e, out);
     w->cols = syn_value_cols(e->graph, out);
     w->rows = *count / w->cols;
-    if (*count > INT32_MAX)
-        return syn_fail(SYN_E_ARGUMENT,
-                        "a tensor of %lld elements: the limit is 2^31 - 1; use a smaller batch",
-                        (long long)*count);
     for (int k = 0; k < n->n_in; k++) {
         int64_t c = syn_emit_count(e, n->in[k]);
         bool whole = e->graph->value[n->in[k]].batched == e->graph->value[out].batched &&

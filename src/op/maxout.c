@@ -29,9 +29,6 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
     int64_t wide = syn_emit_count(e, n->in[0]), count = wide / n->i[PIECES];
-    if (wide > INT32_MAX)
-        return syn_fail(SYN_E_ARGUMENT, "a tensor of %lld elements: the limit is 2^31 - 1; use a smaller "
-                                        "batch", (long long)wide);
     syn_call c = { .source = "op/maxout.cl", .entry = n->i[BACKWARD] ? "maxout_grad" : "maxout", .dims = 1,
                    .defs = syn_format("#define PIECES %d\n#define BACKWARD %d\n#define RUN %d\n",
                                       n->i[PIECES], n->i[BACKWARD], RUN) };

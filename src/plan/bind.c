@@ -56,6 +56,7 @@ syn_status syn_item_bind(syn_item *item, const syn_list *l, const syn_binding *b
         return syn_buffer_sub(&item->scratch_buffer, l->slab[p->slab], p->offset, p->bytes);
     }
     SYN_TRY(syn_kernels_get(b->kernels, item->instance, &item->kernel));
+    SYN_TRY(syn_kernel_check(item->kernel, item->call.dims, item->call.local));
     for (int k = 0; k < item->call.n_args; k++) SYN_TRY(bind_arg(item, k, l, b, dtype));
     return SYN_OK;
 }

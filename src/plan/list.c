@@ -112,11 +112,6 @@ static syn_status choose_gemm(collector *c, syn_gemm *g, int a, int b, int out, 
 static syn_status add_gemm(syn_emit *e, int64_t m, int64_t n, int64_t k, bool ta, bool tb, int a,
                            int b, int out) {
     collector *c = (collector *)e;
-    if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX || m * n > INT32_MAX || m * k > INT32_MAX ||
-        k * n > INT32_MAX)
-        return syn_fail(SYN_E_SHAPE, "a product of %lld x %lld x %lld: matrices of 2^31 elements and "
-                                     "more are not possible; use a smaller batch or layer",
-                        (long long)m, (long long)n, (long long)k);
     syn_gemm g = { .m = (int)m, .n = (int)n, .k = (int)k, .ta = ta, .tb = tb,
                    .dtype = e->dtype == SYN_DOUBLE ? SYN_DOUBLE : SYN_FLOAT };
     const int operand[] = { a, b, out };

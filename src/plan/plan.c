@@ -85,65 +85,6 @@ syn_status syn_plan_need_passes(syn_plan *plan) {
     return plan->has_graph[SYN_MODE_PASSES] ? SYN_OK : build_forward(plan, SYN_MODE_PASSES);
 }
 
-syn_status syn_plan_emit(syn_plan *plan, syn_mode mode, int rows, syn_list *l) {
-    const bool train = mode == SYN_MODE_TRAIN;
-    SYN_TRY(syn_list_emit(l, plan->ctx, &plan->graph[mode], plan->dtype, rows, train, plan->frame.accumulate > 1,
-                          train ? &plan->left : NULL));
-    if (train && !plan->left.decided) SYN_TRY(syn_machinery_ranges(plan));
-    SYN_TRY(syn_machinery_append(plan, mode, l));
-    if (plan->fuse) syn_phases_mark(l, syn_ctx_profile_of(plan->ctx));
-    return syn_list_place(l, syn_ctx_profile_of(plan->ctx), plan->dtype);
-}
-
-static syn_status bind_list(syn_plan *plan, syn_list *l) {
-    const syn_binding b = { .ctx = plan->ctx, .kernels = &plan->kernels, .slab = plan->slab,
-                            .param = plan->dtype == SYN_HALF ? plan->state->half_segment : plan->state->segment,
-                            .grad = plan->grad, .block = plan->block, .tables = &plan->tables };
-    return syn_list_bind(l, &b, plan->dtype);
-}
-
-static syn_status add_list(syn_plan *plan, syn_mode mode, int rows, syn_list **out) {
-    if (!syn_grow(&plan->list, &plan->cap_lists, plan->n_lists + 1, sizeof *plan->list) ||
-        !syn_grow(&plan->list_mode, &plan->cap_modes, plan->n_lists + 1, sizeof *plan->list_mode))
-        return syn_no_memory(sizeof *plan->list);
-    syn_list *l = calloc(1, sizeof *l);
-    if (!l) return syn_no_memory(sizeof *l);
-    plan->list[plan->n_lists] = l;
-    plan->list_mode[plan->n_lists++] = mode;
-    *out = l;
-    SYN_TRY(syn_plan_emit(plan, mode, rows, l));
-    SYN_TRY(syn_list_want(l, &plan->kernels));
-    for (int i = 0; i < l->n_slabs; i++) { /* the arena serves the largest list */
-        if (i >= plan->n_slabs) plan->n_slabs = i + 1;
-        if (l->slab_bytes[i] > plan->slab_bytes[i]) plan->slab_bytes[i] = l->slab_bytes[i];
-    }
-    return SYN_OK;
-}
-
-syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list) {
-    for (int i = 0; i < plan->n_lists; i++)
-        if (plan->list_mode[i] == mode && plan->list[i]->rows == rows) {
-            *list = plan->list[i];
-            return SYN_OK;
-        }
-    if (!plan->has_graph[mode])
-        return syn_fail(SYN_E_ARGUMENT, "the plan has no loss: it predicts, nothing else");
-    int64_t had[SYN_MAX_SLABS];
-    memcpy(had, plan->slab_bytes, sizeof had);
-    SYN_TRY(add_list(plan, mode, rows, list));
-    for (int i = 0; i < plan->n_slabs; i++) /* a smaller batch may ask for more where its GEMM splits */
-        if (plan->slab_bytes[i] > had[i]) {
-            if (!syn_grow(&plan->outgrown, &plan->cap_outgrown, plan->n_outgrown + 1,
-                          sizeof *plan->outgrown))
-                return syn_no_memory(sizeof *plan->outgrown);
-            plan->outgrown[plan->n_outgrown++] = plan->slab[i];
-            plan->slab[i] = NULL;
-            SYN_TRY(syn_buffer_create(&plan->slab[i], plan->ctx, plan->slab_bytes[i], "the arena"));
-        }
-    SYN_TRY(syn_kernels_build(&plan->kernels));
-    return bind_list(plan, *list);
-}
-
 static syn_status allocate(syn_plan *plan) {
     SYN_TRY(syn_state_bind(plan->state, plan->dtype));
     plan->block[SYN_BLOCK_PARAMS] = plan->state->block;
@@ -284,14 +225,14 @@ static syn_status make(syn_plan *plan, const syn_plan_opts *o) {
     syn_kernels_init(&plan->kernels, plan->ctx, plan->dtype);
     for (int mode = 0; mode < SYN_MODES; mode++) {
         syn_list *l;
-        if (plan->has_graph[mode]) SYN_TRY(add_list(plan, (syn_mode)mode, plan->batch, &l));
+        if (plan->has_graph[mode]) SYN_TRY(syn_plan_add_list(plan, (syn_mode)mode, plan->batch, &l));
     }
     syn_phases_room(plan->list, plan->n_lists, syn_ctx_profile_of(plan->ctx)->align, &plan->tables);
     SYN_TRY(syn_plan_check_memory(plan));
     SYN_TRY(syn_kernels_build(&plan->kernels));
     SYN_TRY(allocate(plan));
     SYN_TRY(set_control(plan));
-    for (int i = 0; i < plan->n_lists; i++) SYN_TRY(bind_list(plan, plan->list[i]));
+    for (int i = 0; i < plan->n_lists; i++) SYN_TRY(syn_plan_bind_list(plan, plan->list[i]));
     if (getenv("SYNCLINE_TRACE")) {
         syn_text t = { .s = syn_plan_print(plan) };
         trace(plan, "plan", &t);

@@ -145,8 +145,11 @@ static inline syn_schedule_run syn_plan_run(const syn_plan *p) {
 }
 static inline int64_t syn_plan_real(const syn_plan *p) { return p->dtype == SYN_DOUBLE ? 8 : 4; }
 
-/* The list for a mode and batch size; made, placed, built and bound when it is new. */
+/* The list for a mode and batch size (lists.c); made, placed, built and bound when it is new. */
 syn_status syn_plan_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
+/* Its halves, while the plan is made: without buffers, and with them. */
+syn_status syn_plan_add_list(syn_plan *plan, syn_mode mode, int rows, syn_list **list);
+syn_status syn_plan_bind_list(syn_plan *plan, syn_list *list);
 /* Whether a batch of so many inputs and targets fits the plan; x, y, weights: they are given. */
 syn_status syn_plan_check_batch(const syn_plan *plan, syn_mode mode, bool x, int n_x, bool y, int n_y, bool weights);
 syn_status syn_plan_need_passes(syn_plan *plan);

@@ -41,9 +41,9 @@ syn_status syn_state_create(syn_state **state, syn_ctx *ctx, syn_net *net) {
         s->offset[p] = s->length;
         s->length += syn_round_up(s->count[p], syn_segment_align(ctx));
     }
-    if (status == SYN_OK && s->length > INT32_MAX)
-        status = syn_fail(SYN_E_SHAPE, "the net has %lld parameters; 2^31 - 1 are possible",
-                          (long long)syn_net_parameters(net));
+    if (status == SYN_OK && s->length > SYN_MOST_ELEMENTS)
+        status = syn_fail(SYN_E_SHAPE, "the net has %lld parameters; 2^31 - 65536 are possible, those that pad them among "
+                                       "them", (long long)syn_net_parameters(net));
     if (status == SYN_OK) {
         s->host = calloc((size_t)s->length + 1, sizeof *s->host);
         status = s->host ? draw(s) : syn_no_memory((size_t)s->length * sizeof *s->host);
@@ -53,14 +53,28 @@ syn_status syn_state_create(syn_state **state, syn_ctx *ctx, syn_net *net) {
     return status;
 }
 
-void syn_state_destroy(syn_state *s) {
-    if (!s) return;
+static void drop_halves(syn_state *s) {
     for (int p = 0; s->half_segment && p < s->n_params; p++)
         if (s->half_segment[p] != s->segment[p]) syn_buffer_destroy(s->half_segment[p]);
-    for (int p = 0; s->segment && p < s->n_params; p++) syn_buffer_destroy(s->segment[p]);
-    syn_buffer_destroy(s->halves);
-    syn_buffer_destroy(s->block);
     free(s->half_segment);
+    syn_buffer_destroy(s->halves);
+    s->half_segment = NULL;
+    s->halves = NULL;
+}
+
+static void drop_block(syn_state *s) {
+    for (int p = 0; s->segment && p < s->n_params; p++) {
+        syn_buffer_destroy(s->segment[p]);
+        s->segment[p] = NULL;
+    }
+    syn_buffer_destroy(s->block);
+    s->block = NULL;
+}
+
+void syn_state_destroy(syn_state *s) {
+    if (!s) return;
+    drop_halves(s);
+    drop_block(s);
     free(s->segment);
     free(s->count);
     free(s->offset);
@@ -127,8 +141,7 @@ int64_t syn_state_bytes(const syn_state *s, syn_dtype dtype) {
 }
 
 static syn_status make_halves(syn_state *s) {
-    if (s->halves) return SYN_OK;
-    if (!s->half_segment) s->half_segment = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
+    s->half_segment = calloc((size_t)s->n_params + 1, sizeof(syn_buffer *));
     if (!s->half_segment) return syn_no_memory((size_t)s->n_params * sizeof(syn_buffer *));
     SYN_TRY(syn_buffer_create(&s->halves, s->ctx, s->length * 2, "the parameters as halves"));
     for (int p = 0; p < s->n_params; p++)
@@ -140,6 +153,15 @@ static syn_status make_halves(syn_state *s) {
     return syn_state_refresh(s);
 }
 
+static syn_status make_block(syn_state *s, syn_dtype dtype) {
+    const int64_t real = dtype == SYN_DOUBLE ? 8 : 4;
+    SYN_TRY(syn_buffer_create(&s->block, s->ctx, s->length * real, "the parameters"));
+    for (int p = 0; p < s->n_params; p++)
+        SYN_TRY(syn_buffer_sub(&s->segment[p], s->block, s->offset[p] * real,
+                               syn_round_up(s->count[p], 128) * real));
+    return syn_reals_write(s->block, dtype, 0, s->host, s->length);
+}
+
 syn_status syn_state_bind(syn_state *s, syn_dtype plan_dtype) {
     static const char *const name[] = { "float", "double" };
     const bool half = plan_dtype == SYN_HALF;
@@ -147,18 +169,21 @@ syn_status syn_state_bind(syn_state *s, syn_dtype plan_dtype) {
     if (s->bound && s->dtype != dtype)
         return syn_fail(SYN_E_ARGUMENT, "the state is on the device in %s; a plan in %s needs a state of its own",
                         name[s->dtype], name[dtype]);
-    if (s->bound) return half ? make_halves(s) : SYN_OK;
-    int64_t real = dtype == SYN_DOUBLE ? 8 : 4;
-    SYN_TRY(syn_buffer_create(&s->block, s->ctx, s->length * real, "the parameters"));
-    for (int p = 0; p < s->n_params; p++)
-        SYN_TRY(syn_buffer_sub(&s->segment[p], s->block, s->offset[p] * real,
-                               syn_round_up(s->count[p], 128) * real));
-    SYN_TRY(syn_reals_write(s->block, dtype, 0, s->host, s->length));
-    free(s->host);
-    s->host = NULL;
-    s->bound = true;
-    s->dtype = dtype;
-    return half ? make_halves(s) : SYN_OK;
+    if (!s->bound) {
+        syn_status status = make_block(s, dtype);
+        if (status != SYN_OK) {
+            drop_block(s);
+            return status;
+        }
+        free(s->host);
+        s->host = NULL;
+        s->bound = true;
+        s->dtype = dtype;
+    }
+    if (!half || s->halves) return SYN_OK;
+    syn_status status = make_halves(s);
+    if (status != SYN_OK) drop_halves(s);
+    return status;
 }
 
 int syn_state_param(const syn_state *s, const char *name) {
