@@ -18,7 +18,7 @@ typedef struct two {
     float a[ROWS * A], b[ROWS * B], size[ROWS * SIZES], weight[ROWS];
     int32_t kind[ROWS];
     syn_array x[2], y[2], weights; /* on the host */
-    syn_buffer *buffer;            /* all of them, one behind the other */
+    syn_buffer *whole, *buffer;    /* all of them, one behind the other; buffer may be a part of the whole */
     syn_cl_array there[5];
 } two;
 
@@ -54,14 +54,17 @@ static void open_two(two *t, bool weighted) {
         .loss = syn_loss_sum(loss, (double[]){ 1, .5 }, 2), .batch = ROWS, .sample_weights = weighted,
         .optim = syn_momentum(&(syn_momentum_opts){ .lr = .1 }) }));
     size_t at = SHIFT;
-    ok(syn_buffer_create(&t->buffer, test_ctx(), 8 * PLACE, "a caller's memory"));
+    ok(syn_buffer_create(&t->whole, test_ctx(), 9 * PLACE, "a caller's memory"));
+    if (weighted) ok(syn_buffer_sub(&t->buffer, t->whole, PLACE, 8 * PLACE));
+    else t->buffer = t->whole;
     for (int k = 0; k < 2; k++) t->there[k] = send(t, &t->x[k], &at);
     for (int k = 0; k < 2; k++) t->there[2 + k] = send(t, &t->y[k], &at);
     t->there[4] = send(t, &t->weights, &at);
 }
 
 static void close_two(two *t) {
-    syn_buffer_destroy(t->buffer);
+    if (t->buffer != t->whole) syn_buffer_destroy(t->buffer);
+    syn_buffer_destroy(t->whole);
     syn_plan_destroy(t->plan);
     syn_state_destroy(t->state);
     syn_net_destroy(t->net);
@@ -73,7 +76,8 @@ static syn_cl_batch there(const two *t, bool weights) {
     return (syn_cl_batch){ t->there, t->there + 2, 2, 2, weights ? &t->there[4] : NULL };
 }
 
-/* Plain, with weights, and in a plan that takes weights without any: which are 1 each. */
+/* Plain, with weights, and in a plan that takes weights without any: which are 1 each. The last two in a part of a
+ * buffer. */
 START_TEST(test_batches) {
     for (int way = 0; way < 3; way++) {
         two t[2];

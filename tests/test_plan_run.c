@@ -208,7 +208,7 @@ START_TEST(test_refused) {
     ok(syn_plan_create(&b.plan, b.state, &(syn_plan_opts){ .loss = loss,
                                                          .optim = syn_adam(NULL) }));
     ok(syn_param_read(b.state, "dense_1/kernel", before, IN));
-    refused(syn_plan_resume(b.plan, path, NULL), SYN_E_FORMAT, "dense_1/kernel");
+    refused(syn_plan_resume(b.plan, path, NULL), SYN_E_SHAPE, "dense_1/kernel has shape 6 x 10, the net wants 6 x 1");
     ok(syn_param_read(b.state, "dense_1/kernel", after, IN));
     ck_assert_mem_eq(before, after, sizeof before);
     close_world(&a);

@@ -33,7 +33,8 @@ typedef struct syn_plan_opts {
                               weights, then mean. Metrics other than losses do not see them. */
     syn_optim optim;       /* default: sgd. No optimizer is run by an inference plan */
     syn_schedule schedule; /* default: constant */
-    int batch;             /* rows of a full step; default 32 */
+    int batch;             /* rows of a full step; default 32. Times the values of a layer's output below 2^31 - 65536,
+                              SYN_E_SHAPE otherwise */
     syn_dtype dtype;       /* SYN_DOUBLE needs fp64; the same kernels. SYN_HALF: see syn_dtype */
     double loss_scale;     /* of SYN_HALF: the loss's gradient is multiplied by it, so that small ones do not vanish
                               in 16 bits, and gradients of weights divided; default: dynamic, see syn_loss_scale */
@@ -126,9 +127,10 @@ SYN_API int64_t syn_plan_step(const syn_plan *plan); /* optimizer steps taken */
 SYN_API syn_status syn_ema_swap(syn_plan *plan);
 
 /* Everything a run needs to go on exactly: weights, slots, step, seed, and the caller's own JSON text
- * (NULL: none). One file, renamed into place. */
+ * (NULL: none). One file, renamed into place. SYN_E_ARGUMENT while weights and moving average are exchanged. */
 SYN_API syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json);
-/* user_json (may be NULL) gets malloc'd text or NULL. */
+/* user_json (may be NULL) gets malloc'd text or NULL. A file that does not fit changes nothing; one that does leaves
+ * weights and moving average each in its place. */
 SYN_API syn_status syn_plan_resume(syn_plan *plan, const char *path, char **user_json);
 
 #ifdef __cplusplus

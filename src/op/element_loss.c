@@ -2,6 +2,8 @@
 #include "op/loss.h"
 #include "op/ops.h"
 
+#include "base/options.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,19 +59,20 @@ syn_status syn_register_loss(const syn_loss_row *row) {
         return syn_fail(SYN_E_ARGUMENT, "syn_register_loss: '%s' is there already", row->name);
     syn_loss_fn *fn = calloc(1, sizeof *fn);
     if (!fn) return syn_no_memory(sizeof *fn);
-    fn->row = (syn_loss_row){ .name = syn_strdup(row->name), .loss = syn_strdup(row->loss),
-                              .gradient = syn_strdup(row->gradient), .doc = syn_strdup(row->doc ? row->doc : "") };
+    fn->row = (syn_loss_row){ .name = syn_intern(row->name), .loss = syn_intern(row->loss),
+                              .gradient = syn_intern(row->gradient), .doc = syn_intern(row->doc ? row->doc : "") };
     for (int i = 0; i < SYN_MAX_ATTRS && row->attr[i].name; i++) {
         syn_map_attr *a = &fn->row.attr[i];
         *a = row->attr[i];
-        a->name = syn_strdup(a->name);
-        a->doc = syn_strdup(a->doc ? a->doc : "");
+        a->name = syn_intern(a->name);
+        a->doc = syn_intern(a->doc ? a->doc : "");
         if (a->lo == 0 && a->hi == 0) a->lo = -(a->hi = 1e300);
     }
     pthread_mutex_lock(&lock);
     bool full = n_registered == MAX_REGISTERED;
     if (!full) registered[n_registered++] = fn; /* lives as long as the process */
     pthread_mutex_unlock(&lock);
+    if (full) free(fn);
     return full ? syn_fail(SYN_E_ARGUMENT, "syn_register_loss: %d losses is the limit", MAX_REGISTERED) : SYN_OK;
 }
 

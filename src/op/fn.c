@@ -2,6 +2,8 @@
 #include "op/map.h"
 #include "op/ops.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -142,13 +144,13 @@ syn_status syn_register_map(const syn_map_row *row) {
         return syn_fail(SYN_E_ARGUMENT, "syn_register_map: '%s' is there already", row->name);
     syn_fn *fn = calloc(1, sizeof *fn);
     if (!fn) return syn_no_memory(sizeof *fn);
-    fn->row = (syn_map_row){ .name = syn_strdup(row->name), .forward = syn_strdup(row->forward),
-                             .derivative = syn_strdup(row->derivative),
-                             .doc = syn_strdup(row->doc ? row->doc : "registered by the caller") };
+    fn->row = (syn_map_row){ .name = syn_intern(row->name), .forward = syn_intern(row->forward),
+                             .derivative = syn_intern(row->derivative),
+                             .doc = syn_intern(row->doc ? row->doc : "registered by the caller") };
     for (int i = 0; i < SYN_MAX_ATTRS && row->attr[i].name; i++) {
         fn->row.attr[i] = row->attr[i];
-        fn->row.attr[i].name = syn_strdup(row->attr[i].name);
-        fn->row.attr[i].doc = syn_strdup(row->attr[i].doc ? row->attr[i].doc : "");
+        fn->row.attr[i].name = syn_intern(row->attr[i].name);
+        fn->row.attr[i].doc = syn_intern(row->attr[i].doc ? row->attr[i].doc : "");
         if (row->attr[i].lo == 0 && row->attr[i].hi == 0) {
             fn->row.attr[i].lo = -INFINITY;
             fn->row.attr[i].hi = INFINITY;
@@ -158,6 +160,7 @@ syn_status syn_register_map(const syn_map_row *row) {
     bool full = n_registered == MAX_REGISTERED;
     if (!full) registered[n_registered++] = fn; /* lives as long as the process */
     pthread_mutex_unlock(&lock);
+    if (full) free(fn);
     return full ? syn_fail(SYN_E_ARGUMENT, "syn_register_map: %d functions is the limit",
                            MAX_REGISTERED)
                 : SYN_OK;

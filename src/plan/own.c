@@ -12,6 +12,8 @@ static syn_status check(const syn_plan *plan, const syn_fed *f, const syn_cl_arr
     if (own < 1 || own > plan->batch || n != own * f->count)
         return syn_fail(SYN_E_SHAPE, "%s: the plan takes 1 to %d rows of %lld values", what[f->kind], plan->batch,
                         (long long)f->count);
+    if (a->type == SYN_F64 && !syn_ctx_profile_of(plan->ctx)->fp64)
+        return syn_fail(SYN_E_ARGUMENT, "%s is f64, and the device has no fp64; pass f32", what[f->kind]);
     if (own != rows)
         return syn_fail(SYN_E_SHAPE, "x has %lld rows, %s %lld", (long long)rows, what[f->kind], (long long)own);
     return SYN_OK;

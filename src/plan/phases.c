@@ -231,11 +231,18 @@ static syn_status make_run(syn_list *l, int first, int count, int times, syn_ker
     int at = SYN_MAX_BASES;
     if (!syn_grow(&p->run, &p->cap_runs, p->n_runs + 1, sizeof *p->run)) return syn_no_memory(sizeof *p->run);
     SYN_TRY(syn_kernel_create(&k, p->program[l->item[first].call.apart], "phases"));
+    syn_status status = SYN_OK;
+    for (int i = 0; i < SYN_MAX_BASES && status == SYN_OK; i++)
+        status = syn_kernel_buffer(k, i, p->base[i < p->n_bases ? i : 0]);
+    if (status == SYN_OK) status = syn_kernel_buffer(k, at++, p->code);
+    if (status == SYN_OK) status = syn_kernel_buffer(k, at++, p->sync);
+    for (size_t i = 0; i < SYN_COUNT(number) && status == SYN_OK; i++)
+        status = syn_kernel_value(k, at++, &number[i], sizeof number[i]);
+    if (status != SYN_OK) {
+        syn_kernel_destroy(k);
+        return status;
+    }
     p->run[p->n_runs++] = (struct syn_phases_run){ first, count, times, k };
-    for (int i = 0; i < SYN_MAX_BASES; i++) SYN_TRY(syn_kernel_buffer(k, i, p->base[i < p->n_bases ? i : 0]));
-    SYN_TRY(syn_kernel_buffer(k, at++, p->code));
-    SYN_TRY(syn_kernel_buffer(k, at++, p->sync));
-    for (size_t i = 0; i < SYN_COUNT(number); i++) SYN_TRY(syn_kernel_value(k, at++, &number[i], sizeof number[i]));
     *out = k;
     return SYN_OK;
 }

@@ -83,14 +83,17 @@ syn_status syn_save(syn_state *state, const char *path) {
     return status;
 }
 
+static syn_status check_one(const syn_state *s, const syn_st_tensor *t, int p) {
+    const syn_net_param *param = &s->net->param[p];
+    if (syn_shape_equal(&t->shape, &param->shape)) return SYN_OK;
+    char got[96], want[96];
+    syn_shape_print(&t->shape, got, sizeof got);
+    syn_shape_print(&param->shape, want, sizeof want);
+    return syn_fail(SYN_E_SHAPE, "%s has shape %s, the net wants %s", param->name, got, want);
+}
+
 static syn_status load_one(syn_state *s, const syn_st_tensor *t, int p) {
     const syn_net_param *param = &s->net->param[p];
-    if (!syn_shape_equal(&t->shape, &param->shape)) {
-        char got[96], want[96];
-        syn_shape_print(&t->shape, got, sizeof got);
-        syn_shape_print(&param->shape, want, sizeof want);
-        return syn_fail(SYN_E_SHAPE, "%s has shape %s, the net wants %s", param->name, got, want);
-    }
     double *v = malloc((size_t)s->count[p] * sizeof *v + 1);
     if (!v) return syn_no_memory((size_t)s->count[p] * sizeof *v);
     for (int64_t i = 0; i < s->count[p]; i++) v[i] = syn_st_value(t, i);
@@ -99,15 +102,19 @@ static syn_status load_one(syn_state *s, const syn_st_tensor *t, int p) {
     return status;
 }
 
-syn_status syn_load_tensors(syn_state *s, const syn_st *file, bool partial, int *loaded) {
-    int count = 0;
-    /* All checks before the first write, so that a file that does not fit changes nothing. */
+static syn_status load_check(const syn_state *s, const syn_st *file, bool partial) {
     for (int p = 0; p < s->n_params; p++) {
         const syn_st_tensor *t = syn_st_find(file, s->net->param[p].name);
         if (!t && !partial)
             return syn_fail(SYN_E_FORMAT, "there is no tensor %s", s->net->param[p].name);
-        if (t && !syn_shape_equal(&t->shape, &s->net->param[p].shape)) return load_one(s, t, p);
+        if (t) SYN_TRY(check_one(s, t, p));
     }
+    return SYN_OK;
+}
+
+syn_status syn_load_tensors(syn_state *s, const syn_st *file, bool partial, int *loaded) {
+    int count = 0;
+    SYN_TRY(load_check(s, file, partial)); /* before the first write: a file that does not fit changes nothing */
     for (int p = 0; p < s->n_params; p++) {
         const syn_st_tensor *t = syn_st_find(file, s->net->param[p].name);
         if (!t) continue;
@@ -183,6 +190,9 @@ static syn_status pack_control(pack *k, syn_plan *plan) {
 
 syn_status syn_plan_save(syn_plan *plan, const char *path, const char *user_json) {
     if (plan->loss < 0) return syn_fail(SYN_E_ARGUMENT, "syn_plan_save: the plan does not train");
+    if (plan->swapped)
+        return syn_fail(SYN_E_ARGUMENT, "syn_plan_save: the moving average stands in the weights' place; call "
+                                        "syn_ema_swap first, or syn_save for the averages alone");
     pack k = { 0 };
     char *net = syn_net_to_json(plan->state->net), step[32];
     snprintf(step, sizeof step, "%lld", (long long)plan->step);
@@ -241,6 +251,17 @@ static syn_status resume_slots(syn_plan *plan, const syn_st *file, bool write) {
     return SYN_OK;
 }
 
+/* Which slots a file must have depends on what it says of the search. */
+static syn_status check_slots(syn_plan *plan, const syn_st *file) {
+    syn_search_memory was = plan->search, now;
+    SYN_TRY(syn_search_read(plan, syn_st_get_meta(file, "search"), &now));
+    plan->search = now;
+    syn_status status = resume_slots(plan, file, false);
+    if (status != SYN_OK) plan->search = was;
+    free(status == SYN_OK ? was.ro : now.ro);
+    return status;
+}
+
 static syn_status resume(syn_plan *plan, const syn_st *file, char **user_json) {
     const char *step = syn_st_get_meta(file, "step"), *user = syn_st_get_meta(file, "user");
     const syn_st_tensor *words = syn_st_find(file, "control/words");
@@ -248,10 +269,11 @@ static syn_status resume(syn_plan *plan, const syn_st *file, char **user_json) {
     syn_snapshot s;
     if (!step || !words || !metrics || words->bytes != sizeof s.ctl || metrics->bytes != sizeof s.metrics)
         return syn_fail(SYN_E_FORMAT, "this is no checkpoint of a training run");
-    SYN_TRY(syn_search_read(plan, syn_st_get_meta(file, "search")));
-    SYN_TRY(resume_slots(plan, file, false)); /* a file that does not fit changes nothing */
+    SYN_TRY(load_check(plan->state, file, false)); /* a file that does not fit changes nothing */
+    SYN_TRY(check_slots(plan, file));
     SYN_TRY(syn_load_tensors(plan->state, file, false, NULL));
     SYN_TRY(resume_slots(plan, file, true));
+    plan->swapped = false;
     memcpy(s.ctl, words->data, sizeof s.ctl);
     memcpy(s.metrics, metrics->data, sizeof s.metrics);
     SYN_TRY(syn_plan_restore(plan, &s));

@@ -160,28 +160,31 @@ char *syn_search_write(const syn_plan *plan) {
     return text;
 }
 
-syn_status syn_search_read(syn_plan *plan, const char *text) {
+syn_status syn_search_read(const syn_plan *plan, const char *text, syn_search_memory *m) {
+    *m = plan->search;
     if (!syn_optim_searches(&plan->optim)) return SYN_OK;
-    syn_search_memory *m = &plan->search, was = *m;
-    int ring = plan->optim.search.history + 1;
+    const int ring = plan->optim.search.history + 1;
     json_t *all = text ? json_loads(text, 0, NULL) : NULL, *ro = json_object_get(all, "ro");
     syn_status status = SYN_OK;
-    if (all && (int)json_array_size(ro) != ring) {
+    if (!all) {
+        status = syn_fail(SYN_E_FORMAT, "the optimizer's memory is missing or damaged");
+    } else if ((int)json_array_size(ro) != ring) {
         status = syn_fail(SYN_E_ARGUMENT, "the checkpoint was trained with history %d, the plan has %d",
                           (int)json_array_size(ro) - 1, ring - 1);
-    } else if (all) {
-        m->iterations = json_integer_value(json_object_get(all, "iterations"));
-        m->n = (int)json_integer_value(json_object_get(all, "pairs"));
-        m->first = (int)json_integer_value(json_object_get(all, "first"));
-        m->t = json_number_value(json_object_get(all, "t"));
-        m->slope = json_number_value(json_object_get(all, "slope"));
-        m->scale = json_number_value(json_object_get(all, "scale"));
-        for (int i = 0; i < ring; i++) m->ro[i] = json_number_value(json_array_get(ro, (size_t)i));
+    } else {
+        *m = (syn_search_memory){ .iterations = json_integer_value(json_object_get(all, "iterations")),
+                                  .n = (int)json_integer_value(json_object_get(all, "pairs")),
+                                  .first = (int)json_integer_value(json_object_get(all, "first")),
+                                  .t = json_number_value(json_object_get(all, "t")),
+                                  .slope = json_number_value(json_object_get(all, "slope")),
+                                  .scale = json_number_value(json_object_get(all, "scale")) };
+        if (m->n < 0 || m->n >= ring + (ring == 1) || m->first < 0 || m->first >= ring)
+            status = syn_fail(SYN_E_FORMAT, "the optimizer's memory is missing or damaged");
     }
-    if (!all || (status == SYN_OK && (m->n < 0 || m->n >= ring + (ring == 1) || m->first < 0 || m->first >= ring))) {
-        *m = was;
-        status = syn_fail(SYN_E_FORMAT, "the optimizer's memory is missing or damaged");
-    }
+    if (status == SYN_OK && !(m->ro = calloc((size_t)ring, sizeof *m->ro)))
+        status = syn_no_memory((size_t)ring * sizeof *m->ro);
+    for (int i = 0; status == SYN_OK && i < ring; i++)
+        m->ro[i] = json_number_value(json_array_get(ro, (size_t)i));
     json_decref(all);
     return status;
 }

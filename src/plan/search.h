@@ -15,9 +15,10 @@ syn_status syn_search_calls(const syn_plan *plan, syn_list *list); /* combine, p
 syn_status syn_search_start(syn_plan *plan); /* before anything else: the memory, empty */
 /* Whether vector k (any slot of other optimizers) goes into checkpoints now. */
 bool syn_search_keeps(const syn_plan *plan, int k);
-/* The memory as JSON text, malloc'd; NULL for other optimizers, or without memory. And back. */
+/* The memory as JSON text, malloc'd; NULL for other optimizers, or without memory. And back, with a list `ro` of its
+ * own; nothing is read for other optimizers. */
 char *syn_search_write(const syn_plan *plan);
-syn_status syn_search_read(syn_plan *plan, const char *text);
+syn_status syn_search_read(const syn_plan *plan, const char *text, syn_search_memory *memory);
 
 /* The gradient under way becomes vector `to`. The sums are added up in a fixed order, in double.
  * *guilty (may be NULL): the first parameter whose gradient is not finite, -1: none. */

@@ -179,6 +179,11 @@ syn_status syn_plan_source(syn_source **out, syn_plan *plan, const syn_type *typ
     return SYN_OK;
 }
 
+static void free_feed(syn_list *feed) {
+    feed->value = NULL; /* borrowed */
+    syn_list_free(feed);
+}
+
 void syn_source_close(syn_source *s) {
     if (!s) return;
     /* Pending writes read host_perm and the slots. */
@@ -193,10 +198,7 @@ void syn_source_close(syn_source *s) {
             free(slot->host[k]);
         }
     }
-    for (int i = 0; i < s->n_feeds; i++) {
-        s->feed[i].feed.value = NULL; /* borrowed */
-        syn_list_free(&s->feed[i].feed);
-    }
+    for (int i = 0; i < s->n_feeds; i++) free_feed(&s->feed[i].feed);
     free(s->feed);
     for (int k = 0; k < SYN_MAX_FED; k++) syn_buffer_destroy(s->resident_data[k]);
     syn_buffer_destroy(s->perm);
@@ -234,16 +236,12 @@ static syn_status bind_feed(syn_source *s, syn_feed_launch *f) {
     return syn_phases_bind(l, &b, plan->dtype);
 }
 
-static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
+static syn_status make_feed(syn_source *s, syn_feed_launch *f) {
     syn_plan *plan = s->plan;
-    if (!syn_grow(&s->feed, &s->cap_feeds, s->n_feeds + 1, sizeof *s->feed))
-        return syn_no_memory(sizeof *s->feed);
-    syn_feed_launch *f = &s->feed[s->n_feeds++];
-    const syn_graph *g = list->graph;
-    *f = (syn_feed_launch){ .list = list, .slot = slot, .feed = { .graph = g, .rows = list->rows, .value = list->value } };
     syn_list *l = &f->feed;
+    const syn_graph *g = l->graph;
     collector c = { .emit = { .graph = g, .profile = syn_ctx_profile_of(plan->ctx),
-                              .dtype = plan->dtype, .rows = list->rows, .call = collect },
+                              .dtype = plan->dtype, .rows = l->rows, .call = collect },
                     .feed = l };
     for (int k = 0; k < plan->n_fed; k++) {
         int value = syn_fed_value(g, &plan->fed[k]);
@@ -256,6 +254,18 @@ static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
     SYN_TRY(syn_list_want(l, &plan->kernels));
     SYN_TRY(syn_kernels_build(&plan->kernels));
     return bind_feed(s, f);
+}
+
+static syn_status prepare_slot(syn_source *s, const syn_list *list, int slot) {
+    if (!syn_grow(&s->feed, &s->cap_feeds, s->n_feeds + 1, sizeof *s->feed))
+        return syn_no_memory(sizeof *s->feed);
+    syn_feed_launch *f = &s->feed[s->n_feeds];
+    *f = (syn_feed_launch){ .list = list, .slot = slot,
+                            .feed = { .graph = list->graph, .rows = list->rows, .value = list->value } };
+    syn_status status = make_feed(s, f);
+    if (status == SYN_OK) s->n_feeds++;
+    else free_feed(&f->feed);
+    return status;
 }
 
 static syn_feed_launch *find_feed(syn_source *s, const syn_list *list, int slot) {
@@ -343,7 +353,8 @@ static syn_status send_and_feed(syn_source *s, const syn_list *list, int index) 
     SYN_TRY(run_feed(s, list, index));
     syn_event_release(slot->fed);
     slot->fed = NULL;
-    return syn_ctx_mark(s->plan->ctx, &slot->fed);
+    SYN_TRY(syn_ctx_mark(s->plan->ctx, &slot->fed));
+    return syn_ctx_flush(s->plan->ctx); /* the transfer queue waits for it */
 }
 
 syn_status syn_source_feed_rows(syn_source *s, const syn_list *list, const void *const *rows) {

@@ -47,6 +47,20 @@ static syn_status need_scalars(syn_plan *plan) {
     return write_block(plan, number);
 }
 
+/* Steps that were skipped leave the device behind, which reads the row of the step that it is at: the host looks
+ * where that is before rows are written over. */
+static syn_status catch_up(syn_plan *plan) {
+    const syn_frame *f = &plan->frame;
+    const bool may_skip = f->on_nonfinite == SYN_NONFINITE_SKIP || (f->half && f->loss_scale == 0);
+    uint32_t step;
+    if (!may_skip || plan->step == 0 || plan->step % HALF) return SYN_OK;
+    SYN_TRY(syn_buffer_read(plan->block[SYN_BLOCK_CONTROL], SYN_CTL_STEP * 4, &step, sizeof step, true));
+    if (step == plan->step) return SYN_OK;
+    plan->step = step;
+    plan->table_block = -1;
+    return SYN_OK;
+}
+
 /* Before an update is enqueued: the step's row is on the device, and the step is counted. */
 static syn_status begin_update(syn_plan *plan) {
     if (syn_optim_searches(&plan->optim))
@@ -55,6 +69,7 @@ static syn_status begin_update(syn_plan *plan) {
     if (plan->swapped)
         return syn_fail(SYN_E_ARGUMENT, "the moving average stands in the weights' place; call syn_ema_swap first");
     const syn_schedule_run run = syn_plan_run(plan);
+    SYN_TRY(catch_up(plan));
     SYN_TRY(syn_schedule_value(&plan->schedule, &run, plan->step, &plan->lr, &plan->momentum));
     if (isnan(plan->momentum)) plan->momentum = plan->optim.momentum;
     SYN_TRY(need_scalars(plan));

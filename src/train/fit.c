@@ -159,6 +159,14 @@ static syn_status drop_snapshot(fit *f) {
     return SYN_OK;
 }
 
+/* Of a run that failed: the next one asks for its own. What went wrong stays said. */
+static void forget_snapshot(fit *f) {
+    if (!f->plan->asked.event) return;
+    (void)syn_ctx_finish(f->plan->ctx);
+    syn_event_release(f->plan->asked.event);
+    f->plan->asked.event = NULL;
+}
+
 /* Micro-batches gather until their step is full or the epoch ends. */
 static bool between_updates(const fit *f) {
     return f->epoch_step % f->plan->frame.accumulate == 0 || f->epoch_step == f->epoch_steps;
@@ -326,6 +334,7 @@ syn_status syn_fit(syn_plan *plan, syn_data *train, const syn_fit_opts *opts) {
     fit f = { .plan = plan, .o = opts ? opts : &none, .report = { .val_loss = NAN, .val_accuracy = NAN } };
     if (!plan || !train) return syn_fail(SYN_E_ARGUMENT, "syn_fit: plan and data must be given");
     syn_status status = start(&f, train);
+    if (status != SYN_OK) forget_snapshot(&f);
     syn_source_close(f.train);
     syn_source_close(f.val);
     free(f.perm);

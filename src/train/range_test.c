@@ -52,6 +52,7 @@ static syn_status put_back(syn_plan *plan, kept *k) {
             status = syn_buffer_write(k->block[i], 0, k->data[i], k->bytes[i], true);
         free(k->data[i]);
     }
+    plan->state->stale = true; /* the halves beside the weights */
     plan->schedule = k->schedule;
     plan->optim.lr = k->lr;
     plan->steps = k->steps;
