@@ -8,6 +8,7 @@ long="--set train.epochs=30 --set train.checkpoint.every_steps=5"
 # shellcheck disable=SC2086
 works "uninterrupted" train base.yaml $long --out whole
 works "resume when done" train --resume whole
+says "resume when done" "training   had ended; --set train.epochs=N would go on"
 cp -r whole done
 works "resume when done, again" train --resume done
 same "resume when done" whole/weights.safetensors done/weights.safetensors

@@ -68,6 +68,11 @@ check "compare: beside, points of four epochs and of one" test "$(grep -c "<circ
 works "compare: a column of names" compare runs/measured runs/plain runs/plain runs/plain runs/plain runs/plain \
     runs/plain runs/plain runs/plain --out many.svg
 check "compare: dashes" grep -q stroke-dasharray many.svg
+cp -r runs/measured again
+works "compare: one name twice" compare runs/measured again runs/plain --out twice.svg
+says "compare: one name twice" "runs/measured  "
+says "compare: one name twice" "again  "
+check "compare: one name twice, in the picture" grep -q ">again<" twice.svg
 refuses "compare: nothing" 2 "compare: expects DIR..." compare
 refuses "compare: no run" 1 "cannot open the run folder nowhere" compare nowhere
 refuses "compare: no gradients" 1 "train it with --set train.gradients=yes" compare runs/plain --gradients

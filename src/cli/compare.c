@@ -203,6 +203,20 @@ static syn_status draw(const view *v, const char *path, const char *title) {
     return status;
 }
 
+/* Runs of one name are called by their folders. */
+static syn_status tell_apart(view *v) {
+    bool twice[CLI_MAX_OPERANDS] = { false };
+    for (int i = 0; i < v->n; i++)
+        for (int k = 0; k < v->n; k++) twice[i] |= k != i && !strcmp(v->run[i].name, v->run[k].name);
+    for (int i = 0; i < v->n; i++) {
+        if (!twice[i]) continue;
+        free(v->run[i].name);
+        v->run[i].name = syn_strdup(v->run[i].folder);
+        if (!v->run[i].name) return syn_no_memory(strlen(v->run[i].folder));
+    }
+    return SYN_OK;
+}
+
 static syn_status compare(view *v, const cli_call *call) {
     const char *out = cli_get(call, "out");
     for (int i = 0; i < v->n; i++) {
@@ -217,6 +231,7 @@ static syn_status compare(view *v, const cli_call *call) {
         SYN_TRY(fill(v, &v->run[i]));
         if (v->beside) SYN_TRY(fill(v, &v->other[i]));
     }
+    SYN_TRY(tell_apart(v));
     print_table(v);
     if (!out) out = "compare.svg";
     SYN_TRY(draw(v, out, cli_get(call, "title")));

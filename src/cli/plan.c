@@ -123,8 +123,8 @@ static void print_sizes(const cli_experiment *e, const cli_session *s) {
     char a[32], b[32];
     syn_plan_measure(s->plan, &z);
     int64_t steps = cli_epoch_steps(e);
-    printf("\n%s parameters. ", cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)));
-    printf("A step of %d samples: %d launches of %d phases, %s operations, %s moved.\n", e->train.batch,
+    printf("\n%s parameters.\n", cli_count_text(a, sizeof a, (double)syn_net_parameters(e->net)));
+    printf("A step of %d samples: %d launches, %d phases, %s operations, %s moved.\n", e->train.batch,
            z.launches, z.phases, cli_short_text(a, sizeof a, z.flops), cli_bytes_text(b, sizeof b, z.bytes));
     if (e->train.dtype != 1) print_dtype(&e->train);
     printf("%s steps an epoch, %s in %d epochs%s.\n\nmemory on the device\n",

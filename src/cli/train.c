@@ -327,6 +327,7 @@ static syn_status fit(trainer *t) {
 static syn_status finish(trainer *t) {
     if (t->resuming && !t->history_read) { /* there was nothing left to train */
         SYN_TRY(syn_history_read(&t->history, t->folder, INT_MAX));
+        print_row("training", "had ended; --set train.epochs=N would go on");
         if (t->history.n) t->last.seconds = t->history.row[t->history.n - 1].seconds;
     }
     SYN_TRY(save_weights(t));

@@ -16,7 +16,7 @@ static void print_way(syn_map_mask way, int64_t bytes, syn_masks masks, bool lea
     };
     const syn_masks needs = way == SYN_MASK_DRAWN_NUMBERS ? SYN_MASKS_KEPT : SYN_MASKS_BITS;
     if (way == SYN_MASK_BITS || way == SYN_MASK_NUMBERS)
-        syn_text_add(t, "kept as %s, %.1f KiB: reading them is cheaper here than drawing again",
+        syn_text_add(t, "kept as %s, %.1f KiB: cheaper here than drawing again",
                      text[way], (double)bytes / 1024);
     else if (way == SYN_MASK_ONCE || way == SYN_MASK_FUSED)
         syn_text_add(t, "%s", text[way]);

@@ -136,20 +136,20 @@ syn_status syn_plan_print_memory(const syn_plan *plan, syn_text *t) {
     syn_plan_sizes z;
     if (!plan->has_graph[SYN_MODE_TRAIN]) return SYN_OK;
     syn_plan_sums(plan, &z);
-    syn_text_add(t, "\n%-22s %10s %10s %9s %11s  made again by the backward pass\n",
+    syn_text_add(t, "\n%-14s %10s %10s %7s %10s  made again backward\n",
                  "memory policy", "arena KiB", "peak KiB", "phases", "MiB moved");
     for (size_t i = 0; i < SYN_COUNT(row); i++) {
         syn_memory_use use;
         SYN_TRY(choose(plan, row[i].policy, &use));
         const bool taken = row[i].policy == plan->memory;
-        syn_text_add(t, "  %c %-18s %10.1f %10.1f %9d %11.1f  ", taken ? '*' : ' ', row[i].name,
+        syn_text_add(t, "  %c %-10s %10.1f %10.1f %7d %10.1f  ", taken ? '*' : ' ', row[i].name,
                      (double)use.arena / 1024, (double)(z.peak - z.arena + use.arena) / 1024,
                      use.phases, use.bytes / 1048576);
         if (use.could)
-            syn_text_add(t, "%d of %d outputs of maps", use.how.count, use.could);
+            syn_text_add(t, "%d of %d maps", use.how.count, use.could);
         else
-            syn_text_add(t, use.how.drawn ? "no outputs of maps"
-                                          : "nothing: no output of a map could be");
+            syn_text_add(t, use.how.drawn ? "no maps"
+                                          : "nothing could be");
         syn_text_add(t, use.how.drawn ? ", and masks\n" : "\n");
     }
     return SYN_OK;

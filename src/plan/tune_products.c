@@ -89,18 +89,18 @@ syn_status syn_plan_print_products(const syn_plan *plan, syn_text *t) {
     bool library = false;
     SYN_TRY(syn_tune_products(plan, &list, &n));
     if (n)
-        syn_text_add(t, "\n%-30s %5s  %-30s %s\n", "matrix products, m x n x k", "calls", "by",
+        syn_text_add(t, "\n%-27s %5s  %-22s %s\n", "matrix products, m x n x k", "calls", "by",
                      "from");
     for (int i = 0; i < n; i++) {
         syn_tune_text(&list[i].before, by, sizeof by);
-        syn_text_add(t, "  %-28s %5d  %-30s %s\n",
+        syn_text_add(t, "  %-25s %5d  %-22s %s\n",
                      syn_tune_shape(&list[i].gemm, shape, sizeof shape), list[i].calls, by,
                      list[i].from);
         library |= list[i].before.provider == syn_gemm_library();
     }
     if (library) {
         const bool table = syn_tuning_clblast(plan->ctx, list[0].gemm.dtype, &set);
-        syn_text_add(t, "  %-36s  %-30s %s\n", "CLBlast's parameters", set.name,
+        syn_text_add(t, "  %-31s  %-22s %s\n", "CLBlast's parameters", set.name,
                      table ? syn_tuning_from(plan->ctx) : "own rule");
     }
     free(list);
