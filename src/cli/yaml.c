@@ -258,10 +258,10 @@ syn_status cli_yaml_read(cli_yaml *y, json_t **root, const char *text, size_t le
 }
 
 void cli_yaml_free(cli_yaml *y) {
+    json_decref(y->kept); /* before the constants, which it may hold */
     for (int i = 0; i < y->n_constants; i++) free(y->constant[i]);
     free(y->constant);
     free(y->place);
-    json_decref(y->kept);
     *y = (cli_yaml){ 0 };
 }
 
