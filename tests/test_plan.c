@@ -300,6 +300,28 @@ START_TEST(test_registered) {
 }
 END_TEST
 
+/* A parameter whose gradient is 0, as behind units that are dead, has no trust of LARS: its decay
+ * counts in full. Rounding of g + decay w - decay w must not stand in for the gradient's norm. */
+START_TEST(test_lars_without_gradient) {
+    const double lr = .5, decay = .3;
+    const double weight[ROWS] = { 0 };
+    world w;
+    open_world(&w, (syn_plan_opts){ .optim = syn_lars(&(syn_lars_opts){ .lr = lr, .decay = decay }),
+                                    .sample_weights = true });
+    const syn_array x = xs(&w, ROWS), y = ys(&w, ROWS), weights = f64(weight, SYN_SHAPE(ROWS));
+    int64_t n, m;
+    double *before = param_values(w.state, "hidden/kernel", &n);
+    ok(syn_step_batch(
+        w.plan, &(syn_batch){ .x = &x, .y = &y, .n_x = 1, .n_y = 1, .weights = &weights }, NULL));
+    double *after = param_values(w.state, "hidden/kernel", &m);
+    for (int64_t i = 0; i < n; i++) before[i] -= lr * decay * before[i];
+    CLOSE(after, before, n, 1e-14, "kernel without a gradient");
+    free(before);
+    free(after);
+    close_world(&w);
+}
+END_TEST
+
 /* ---- traces ---- */
 
 static void collect(syn_log_level level, const char *line, void *user) {
@@ -361,6 +383,6 @@ END_TEST
 
 int main(void) {
     const TTest *const test[] = { test_names, test_halves, test_against_host, test_plans_share_a_state,
-                                  test_registered, test_trace, test_warning };
+                                  test_registered, test_lars_without_gradient, test_trace, test_warning };
     return run_suite("plan", test, SYN_COUNT(test));
 }

@@ -144,6 +144,8 @@ char *syn_optim_trust_text(const syn_optim_use *use, const char *snippet, bool c
                     "__global const real *table, __global const real *factors, __global const real *norms,\n"
                     "__global const real *metrics, __global uint *ctl, __global real *trusts,\n"
                     "const int n_parts, const int slot_length) {\n"
+                    /* what is added to g and taken off again leaves exactly g where that is 0 */
+                    "#pragma OPENCL FP_CONTRACT OFF\n"
                     "if (CTL_LATCH(ctl) || CTL_SKIP(ctl)) return;\n"
                     "const int number = TILE_NUMBER;\nconst int4 part = parts[number];\n"
                     "real w_sum = 0, u_sum = 0;\n%s"
