@@ -2,8 +2,8 @@
  * and are made again, tensors of too many elements, state that must not change. */
 #include "suite.h"
 
-#include "device/device.h"
-#include "graph/graph.h"
+#include "device/private.h"
+#include "plan/plan.h"
 
 #include <math.h>
 
@@ -221,6 +221,55 @@ START_TEST(test_checkpoint_of_an_average) {
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* What argument k is bound to, or NULL. Pieces of scratch are made in the arguments' order. */
+static const syn_buffer *bound(const syn_list *l, const syn_item *item, int k, int *piece) {
+    const syn_arg *a = &item->call.arg[k];
+    if (a->kind == SYN_ARG_SCRATCH) return item->piece[(*piece)++];
+    return a->kind == SYN_ARG_VALUE ? l->value[syn_value_root(l->graph, a->value)] : NULL;
+}
+
+static void check_item(const syn_list *l, const syn_item *item, int *shared) {
+    const syn_buffer *b[SYN_MAX_ARGS];
+    int piece = 0;
+    for (int k = 0; k < item->call.n_args; k++) b[k] = bound(l, item, k, &piece);
+    for (int i = 0; i < item->call.n_args; i++)
+        for (int k = 0; k < i; k++) {
+            if (!b[i] || !b[k] || !b[i]->parent || b[i]->parent != b[k]->parent) continue;
+            *shared += b[i]->mem == b[k]->mem;
+            ck_assert_msg(b[i]->mem == b[k]->mem || b[i]->offset + b[i]->bytes <= b[k]->offset ||
+                              b[k]->offset + b[k]->bytes <= b[i]->offset,
+                          "%s: arguments %d and %d overlap", item->call.entry, k, i);
+        }
+}
+
+/* Two objects that a kernel is given may be the same, but do not overlap. Enough rows that sums are
+ * made in parts. */
+START_TEST(test_arguments_do_not_overlap) {
+    syn_net *net;
+    syn_state *state;
+    syn_plan *plan;
+    int shared = 0;
+    ok(syn_net_create(&net, 4));
+    syn_tensor x = syn_dense(syn_input(net, SYN_SHAPE(IN)), &(syn_dense_opts){ .units = 20 });
+    x = syn_elu(syn_layer(net, "batch_norm", &x, 1, NULL), 1);
+    x = syn_layer(net, "prelu", &x, 1, NULL);
+    x = syn_layer(net, "layer_norm", &x, 1, NULL);
+    x = syn_dropout(syn_tanh(syn_dense(x, &(syn_dense_opts){ .units = 20 })), .1);
+    ok(syn_state_create(&state, test_ctx(), net));
+    ok(syn_plan_create(&plan, state, &(syn_plan_opts){ .loss = mse(x), .batch = 300 }));
+    for (int i = 0; i < plan->n_lists; i++)
+        for (int k = 0; k < plan->list[i]->n_items; k++)
+            if (!plan->list[i]->item[k].phase && !plan->list[i]->item[k].in_library)
+                check_item(plan->list[i], &plan->list[i]->item[k], &shared);
+    if (strcmp(syn_ctx_profile(test_ctx()), "gpu") == 0) ck_assert_int_gt(shared, 0);
+    syn_plan_destroy(plan);
+    syn_state_destroy(state);
+    syn_net_destroy(net);
+}
+END_TEST
+
 /* ---- too much ---- */
 
 /* Kernels count in ints; nothing is allocated to find out. Norms, losses and feeds alone: no map,
@@ -286,10 +335,10 @@ END_TEST
 
 int main(void) {
     const TTest *const test[] = {
-        test_no_loss_hides_nan,     test_step_of_a_gradient,       test_clipping_passes_nan_on,
-        test_failed_batch_size,     test_range_test_leaves_halves, test_checkpoint_of_an_average,
-        test_too_many_elements,     test_large_products,           test_work_groups,
-        test_rates_after_many_skips
+        test_no_loss_hides_nan,      test_step_of_a_gradient,       test_clipping_passes_nan_on,
+        test_failed_batch_size,      test_range_test_leaves_halves, test_checkpoint_of_an_average,
+        test_too_many_elements,      test_large_products,           test_work_groups,
+        test_rates_after_many_skips, test_arguments_do_not_overlap
     };
     return run_suite("edges", test, SYN_COUNT(test));
 }

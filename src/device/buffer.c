@@ -63,6 +63,15 @@ syn_status syn_buffer_sub(syn_buffer **b, syn_buffer *parent, int64_t offset, in
     return SYN_OK;
 }
 
+syn_status syn_buffer_again(syn_buffer **b, syn_buffer *same) {
+    *b = NULL;
+    SYN_CL(same->ctx, "clRetainMemObject", clRetainMemObject(same->mem));
+    SYN_TRY(make(b, same->ctx, same->mem, same->bytes, false));
+    (*b)->parent = same->parent;
+    (*b)->offset = same->offset;
+    return SYN_OK;
+}
+
 syn_buffer *syn_buffer_whole(syn_buffer *b, int64_t *offset) {
     *offset = b->parent ? b->offset : 0;
     return b->parent ? b->parent : b;

@@ -29,6 +29,7 @@ bool syn_ctx_gemm_banned(const syn_ctx *ctx, const char *provider);
 /* Buffers. A sub-buffer's offset is a multiple of the profile's align; it keeps its parent alive. */
 syn_status syn_buffer_create(syn_buffer **b, syn_ctx *ctx, int64_t bytes, const char *what);
 syn_status syn_buffer_sub(syn_buffer **b, syn_buffer *parent, int64_t offset, int64_t bytes);
+syn_status syn_buffer_again(syn_buffer **b, syn_buffer *same); /* the same memory object, kept alive too */
 /* Over a caller's cl_mem, retained. A misaligned offset is an error here; callers copy then. */
 syn_status syn_buffer_wrap(syn_buffer **b, syn_ctx *ctx, void *cl_mem_, int64_t offset, int64_t bytes);
 /* The same for a *b that may be there already: it lets go of what it held. cl_mem NULL: of that alone. */

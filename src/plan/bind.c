@@ -39,9 +39,14 @@ static syn_status bind_arg(syn_item *item, int index, const syn_list *l, const s
     syn_buffer *buffer = NULL;
     if (a->kind == SYN_ARG_SCRATCH) {
         const syn_place *p = &l->place[l->area[a->value].place];
+        int64_t end = p->bytes; /* up to the next piece: no two overlap */
+        for (int k = 0; k < item->call.n_args; k++) {
+            const syn_arg *other = &item->call.arg[k];
+            if (other->kind == SYN_ARG_SCRATCH && other->i > a->i && other->i < end) end = other->i;
+        }
         if (!syn_grow(&item->piece, &item->cap_pieces, item->n_pieces + 1, sizeof *item->piece))
             return syn_no_memory(sizeof *item->piece);
-        SYN_TRY(syn_buffer_sub(&buffer, l->slab[p->slab], p->offset + a->i, p->bytes - a->i));
+        SYN_TRY(syn_buffer_sub(&buffer, l->slab[p->slab], p->offset + a->i, end - a->i));
         item->piece[item->n_pieces++] = buffer;
         return syn_kernel_buffer(item->kernel, index, buffer);
     }
@@ -73,10 +78,15 @@ syn_status syn_list_bind(syn_list *l, const syn_binding *b, syn_dtype dtype) {
         if (value->alias >= 0) continue;
         if (value->kind == SYN_VALUE_PARAM) l->value[v] = b->param[value->param];
         if (value->kind == SYN_VALUE_GRAD) l->value[v] = b->grad[value->param];
-        if (value->kind != SYN_VALUE_TEMP || l->storage[v] < 0) continue;
-        const syn_place *p = &l->place[l->storage[v]];
+        if (value->kind != SYN_VALUE_TEMP || l->storage[v] != v) continue;
+        const syn_place *p = &l->place[v];
         SYN_TRY(syn_buffer_sub(&l->value[v], b->slab[p->slab], p->offset, p->bytes));
     }
+    /* What lies in another's place is the same object: of two that overlap a kernel may read one and write the other
+     * with any result. */
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].kind == SYN_VALUE_TEMP && g->value[v].alias < 0 && l->storage[v] >= 0 && l->storage[v] != v)
+            SYN_TRY(syn_buffer_again(&l->value[v], l->value[l->storage[v]]));
     for (int i = 0; i < l->n_items; i++)
         if (!l->item[i].phase) SYN_TRY(syn_item_bind(&l->item[i], l, b, dtype));
     return syn_phases_bind(l, b, dtype);
