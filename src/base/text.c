@@ -95,7 +95,10 @@ char *syn_format(const char *fmt, ...) {
     va_start(ap, fmt);
     syn_text_addv(&t, fmt, ap);
     va_end(ap);
-    if (t.failed) syn_text_free(&t);
+    if (t.failed) {
+        syn_text_free(&t);
+        return NULL;
+    }
     return t.s ? t.s : syn_strdup("");
 }
 

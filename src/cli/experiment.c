@@ -199,19 +199,20 @@ static void shorten(json_t *v) {
     }
 }
 
-json_t *cli_write_resolved(const cli_experiment *e, const syn_def *def, const void *opts,
-                           const char *where) {
+syn_status cli_write_resolved(const cli_experiment *e, const syn_def *def, const void *opts,
+                              const char *where, json_t **resolved) {
+    *resolved = NULL;
     void *copy = malloc(def->size);
-    if (!copy) return NULL;
+    if (!copy) return syn_no_memory(def->size);
     memcpy(copy, opts, def->size);
-    json_t *v = NULL;
-    if (syn_options_resolve(def, copy, e->top.preset, where) == SYN_OK) {
-        v = syn_options_write(def, copy);
-        drop_presets(v, e->top.preset == SYN_TORCH ? "torch" : "keras");
-        shorten(v);
+    syn_status status = syn_options_resolve(def, copy, e->top.preset, where);
+    if (status == SYN_OK) {
+        *resolved = syn_options_write(def, copy);
+        drop_presets(*resolved, e->top.preset == SYN_TORCH ? "torch" : "keras");
+        shorten(*resolved);
     }
     free(copy);
-    return v;
+    return status;
 }
 
 static json_t *section(cli_experiment *e, const char *name) {
@@ -259,23 +260,25 @@ static syn_status start_resolved(cli_experiment *e) {
     SYN_TRY(syn_options_resolve(&cli_data_def, &e->data, preset, "data"));
     SYN_TRY(syn_options_resolve(&cli_train_def, &e->train, preset, "train"));
     SYN_TRY(syn_options_resolve(&cli_checkpoint_def, &e->checkpoint, preset, "checkpoint"));
+    json_t *data, *train, *checkpoint;
     e->resolved = json_object();
     json_object_set_new(e->resolved, "name", json_string(e->top.name));
     json_object_set_new(e->resolved, "preset",
                         json_string(preset == SYN_TORCH ? "torch" : "keras"));
-    json_object_set_new(e->resolved, "data",
-                        cli_write_resolved(e, &cli_data_def, &e->data, "data"));
+    SYN_TRY(cli_write_resolved(e, &cli_data_def, &e->data, "data", &data));
+    json_object_set_new(e->resolved, "data", data);
     json_object_set_new(e->resolved, "model", json_array());
-    json_t *train = cli_write_resolved(e, &cli_train_def, &e->train, "train");
+    SYN_TRY(cli_write_resolved(e, &cli_train_def, &e->train, "train", &train));
+    json_object_set_new(e->resolved, "train", train);
     if (e->train.init) {
         char *path = cli_absolute(e, e->train.init);
-        json_object_set_new(train, "init", json_string(path ? path : e->train.init));
+        if (!path) return syn_no_memory(strlen(e->train.init));
+        json_object_set_new(train, "init", json_string(path));
         free(path);
     }
-    cli_train_parts_write(e, &e->parts, train);
-    json_object_set_new(train, "checkpoint",
-                        cli_write_resolved(e, &cli_checkpoint_def, &e->checkpoint, "checkpoint"));
-    return json_object_set_new(e->resolved, "train", train) ? syn_no_memory(64) : SYN_OK;
+    SYN_TRY(cli_train_parts_write(e, &e->parts, train));
+    SYN_TRY(cli_write_resolved(e, &cli_checkpoint_def, &e->checkpoint, "checkpoint", &checkpoint));
+    return json_object_set_new(train, "checkpoint", checkpoint) ? syn_no_memory(64) : SYN_OK;
 }
 
 /* "some/where/x.yaml" -> "some/where", "x.yaml" -> "." */
@@ -291,7 +294,7 @@ static const char *stem_of(const char *path) {
     const char *dot = strrchr(base, '.');
     char *stem =
         syn_format("%.*s", (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)), base);
-    const char *kept = syn_intern(stem ? stem : "run");
+    const char *kept = syn_intern(stem);
     free(stem);
     return kept;
 }
@@ -312,6 +315,7 @@ syn_status cli_experiment_read(cli_experiment *e, const char *path, const char *
     if (json_is_object(e->root) && n) SYN_TRY(cli_normalise_model(e));
     SYN_TRY(read_sections(e));
     if (!e->top.name) e->top.name = stem_of(path);
+    if (!e->top.name) return syn_no_memory(strlen(path));
     if (strchr(e->top.name, '/') || e->top.name[0] == '.' || !e->top.name[0])
         return syn_fail_at(json_object_get(e->root, "name"), SYN_E_ARGUMENT,
                            "name is '%s'; it names a folder, so no '/' and no '.' in front",

@@ -120,7 +120,7 @@ char *cli_experiment_text(const cli_experiment *e);
 
 syn_status cli_train_parts_read(cli_train_parts *p, json_t *train);
 /* Those the file gives, resolved, into the run folder's text. */
-void cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train);
+syn_status cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train);
 
 /* Recommended sets, for the reference. */
 int cli_defaults_count(void);
@@ -145,7 +145,7 @@ syn_status cli_override(cli_experiment *e, const char *assignment);
 /* The text that stands as an error, again, with the place of `at` and "where: " in front. */
 syn_status cli_fail_again(const json_t *at, const char *where);
 /* Write a section's resolved options into `resolved`, without presets equal to the experiment's. */
-json_t *cli_write_resolved(const cli_experiment *e, const syn_def *def, const void *opts,
-                           const char *where);
+syn_status cli_write_resolved(const cli_experiment *e, const syn_def *def, const void *opts,
+                              const char *where, json_t **resolved);
 
 #endif

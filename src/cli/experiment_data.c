@@ -37,10 +37,10 @@ static syn_status read_fields(cli_experiment *e, const char *where, json_t *v,
     if (json_is_string(v)) {
         char *path = cli_absolute(e, json_string_value(v));
         if (!path) return syn_no_memory(4096);
-        field[(*n)++] = (syn_data_field){ .path = syn_intern(path) };
+        field[*n] = (syn_data_field){ .path = syn_intern(path) };
         *resolved = json_string(path);
         free(path);
-        return SYN_OK;
+        return field[(*n)++].path ? SYN_OK : SYN_E_MEMORY;
     }
     if (!json_is_object(v) || !json_object_size(v))
         return syn_fail_at(v, SYN_E_ARGUMENT,
@@ -51,13 +51,16 @@ static syn_status read_fields(cli_experiment *e, const char *where, json_t *v,
                            (int)json_object_size(v), SYN_MAX_ENDS);
     *resolved = json_object();
     json_object_foreach(v, name, file) {
-        char *path = json_is_string(file) ? cli_absolute(e, json_string_value(file)) : NULL;
-        if (!path)
+        if (!json_is_string(file))
             return syn_fail_at(file, SYN_E_ARGUMENT, "data: %s: %s expects a file name, got %s",
                                where, name, syn_json_text(file, got, sizeof got));
-        field[(*n)++] = (syn_data_field){ .name = syn_intern(name), .path = syn_intern(path) };
+        char *path = cli_absolute(e, json_string_value(file));
+        if (!path) return syn_no_memory(4096);
+        field[*n] = (syn_data_field){ .name = syn_intern(name), .path = syn_intern(path) };
         json_object_set_new(*resolved, name, json_string(path));
         free(path);
+        if (!field[*n].name || !field[*n].path) return SYN_E_MEMORY;
+        ++*n;
     }
     return SYN_OK;
 }
@@ -256,6 +259,8 @@ static syn_status name_classes(cli_experiment *e) {
     if (!texts)
         status = syn_fail_at(v, SYN_E_ARGUMENT, "data: classes expects a list of names, got %s",
                              syn_json_text(v, got, sizeof got));
+    for (size_t i = 0; i < n && status == SYN_OK; i++)
+        if (!name[i]) status = SYN_E_MEMORY;
     for (size_t i = 0; i < SYN_COUNT(set) && status == SYN_OK; i++)
         if (set[i]) status = syn_data_name_classes(set[i], 0, name, (int)n);
     free(name);

@@ -135,14 +135,15 @@ static syn_status add_loss(cli_experiment *e, json_t *item, int k, int n, cli_fi
         *loss = syn_named(*loss, y.name);
     if (syn_net_status(e->net) != SYN_OK) return cli_fail_again(item, "train: losses");
     const syn_net_layer *made = &e->net->layer[loss->layer];
-    json_t *all = json_object(), *written = cli_write_resolved(e, def, made->opts, kind),
-           *one = json_object();
+    json_t *written;
+    SYN_TRY(cli_write_resolved(e, def, made->opts, kind, &written));
+    json_t *all = json_object(), *one = json_object();
     json_object_set_new(all, "name", json_string(made->name));
     json_object_set_new(all, "from",
                         from ? json_incref((json_t *)(uintptr_t)from)
                              : json_string(syn_tensor_name(x)));
     json_object_set_new(all, "weight", json_real(*weight));
-    if (written) json_object_update_missing(all, written);
+    json_object_update_missing(all, written);
     json_decref(written);
     json_object_set_new(one, kind, all);
     return json_array_append_new(resolved, one) ? syn_no_memory(64) : SYN_OK;

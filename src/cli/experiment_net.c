@@ -114,6 +114,8 @@ static syn_status inputs(builder *b, const json_t *from, const char *where, syn_
 /* The item as it is in the resolved file: name, inputs, every option. */
 static syn_status record(builder *b, const char *kind, const syn_def *def, const void *opts,
                          const syn_tensor *in, int n, syn_tensor out) {
+    json_t *written;
+    SYN_TRY(cli_write_resolved(b->e, def, opts, kind, &written));
     json_t *options = json_object(), *item = json_object(), *from = json_array();
     json_object_set_new(options, "name", json_string(syn_tensor_name(out)));
     for (int i = 0; i < n; i++) json_array_append_new(from, json_string(syn_tensor_name(in[i])));
@@ -121,8 +123,7 @@ static syn_status record(builder *b, const char *kind, const syn_def *def, const
         json_object_set(options, "from", n == 1 ? json_array_get(from, 0) : from);
     }
     json_decref(from);
-    json_t *written = cli_write_resolved(b->e, def, opts, kind);
-    if (written) json_object_update_missing(options, written);
+    json_object_update_missing(options, written);
     json_decref(written);
     json_object_set_new(item, kind, options);
     return json_array_append_new(b->resolved, item) ? syn_no_memory(64) : SYN_OK;
@@ -244,6 +245,7 @@ static syn_status bad_item(const json_t *item) {
 static syn_status remember(builder *b, syn_tensor named, syn_tensor out) {
     if (!syn_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item)) return syn_no_memory(64);
     b->item[b->n].name = syn_intern(syn_tensor_name(named));
+    if (!b->item[b->n].name) return SYN_E_MEMORY;
     b->item[b->n++].out = out;
     b->last = out;
     return SYN_OK;

@@ -65,15 +65,17 @@ syn_status cli_train_parts_read(cli_train_parts *p, json_t *train) {
     return read_rules(p, json_object_get(train, "rules"));
 }
 
-void cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train) {
+syn_status cli_train_parts_write(const cli_experiment *e, const cli_train_parts *p, json_t *train) {
     const char *const given = "train";
     json_t *from = json_object_get(e->root, given);
     for (int i = 0; i < syn_train_rows()->n; i++) {
         const syn_def *def = syn_train_rows()->row[i];
         if (!json_object_get(from, def->name)) continue;
-        json_t *v = cli_write_resolved(e, def, part((cli_train_parts *)(uintptr_t)p, i), def->name);
-        if (v) json_object_set_new(train, def->name, v);
+        json_t *v;
+        SYN_TRY(cli_write_resolved(e, def, part((cli_train_parts *)(uintptr_t)p, i), def->name, &v));
+        json_object_set_new(train, def->name, v);
     }
     json_t *rules = json_object_get(from, "rules");
     if (rules) json_object_set(train, "rules", rules);
+    return SYN_OK;
 }

@@ -1,6 +1,7 @@
 /* syncline: the command line. */
 #include "cli/cli.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,8 +145,17 @@ static const cli_command *row_command(const cli_command *c, const char *word) {
     return NULL;
 }
 
+/* Jansson's trees are built without a check at every value; half of one must not become a file. */
+static void *json_memory(size_t n) {
+    void *p = malloc(n);
+    if (p) return p;
+    fprintf(stderr, "syncline: out of host memory (%zu bytes were asked for)\n", n);
+    exit(CLI_ERROR);
+}
+
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_DFL); /* syncline help | head */
+    json_set_alloc_funcs(json_memory, free);
     const char *name = argc > 1 ? argv[1] : "--help";
     cli_call call = { 0 };
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {

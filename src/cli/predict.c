@@ -159,14 +159,16 @@ static syn_status predict(cli_session *s, syn_data *data, int passes, const char
 }
 
 /* FILE, or NAME=FILE where that is no file's name. */
-static void split(const char *operand, syn_data_field *field) {
+static syn_status split(const char *operand, syn_data_field *field) {
     const char *equals = strchr(operand, '=');
     *field = (syn_data_field){ .path = operand };
-    if (!equals || equals == operand || access(operand, F_OK) == 0) return;
+    if (!equals || equals == operand || access(operand, F_OK) == 0) return SYN_OK;
     char *name = syn_format("%.*s", (int)(equals - operand), operand);
-    field->name = syn_intern(name ? name : "");
+    if (!name) return syn_no_memory(strlen(operand));
+    field->name = syn_intern(name);
     field->path = equals + 1;
     free(name);
+    return field->name ? SYN_OK : SYN_E_MEMORY;
 }
 
 static syn_status run(cli_session *s, syn_data **data, const cli_call *call, int passes) {
@@ -174,7 +176,7 @@ static syn_status run(cli_session *s, syn_data **data, const cli_call *call, int
     syn_data_field input[SYN_MAX_ENDS];
     int n = call->n_operands - 1;
     SYN_TRY(cli_run_check(folder, CLI_WEIGHTS, false));
-    for (int i = 0; i < n; i++) split(call->operand[i + 1], &input[i]);
+    for (int i = 0; i < n; i++) SYN_TRY(split(call->operand[i + 1], &input[i]));
     SYN_TRY(syn_data_from_fields(data, input, n, NULL, 0, NULL));
     char *weights = cli_run_path(folder, CLI_WEIGHTS);
     char *out = cli_get(call, "out") ? syn_strdup(cli_get(call, "out"))

@@ -116,11 +116,14 @@ static json_t *plain(cli_yaml *y, const char *s) {
     return json_string(s);
 }
 
-static json_t *scalar(reader *r) {
+/* Text as it stands is UTF-8, which was checked; escapes in quotes may make something else. */
+static syn_status scalar(reader *r, json_t **v) {
     struct fy_token *t = r->event->scalar.value;
     const char *s = t ? fy_token_get_text0(t) : "";
-    if (!s) return NULL;
-    return !t || fy_token_scalar_style(t) == FYSS_PLAIN ? plain(r->y, s) : json_string(s);
+    bool quoted = t && fy_token_scalar_style(t) != FYSS_PLAIN;
+    *v = !s ? NULL : quoted ? json_string(s) : plain(r->y, s);
+    if (*v) return SYN_OK;
+    return s && quoted ? fail_here(r, "a value is not valid UTF-8") : syn_no_memory(64);
 }
 
 static syn_status read_value(reader *r, json_t **out, cli_place place, int depth);
@@ -181,13 +184,13 @@ static syn_status read_value(reader *r, json_t **out, cli_place place, int depth
     }
     json_t *v = NULL;
     switch (r->event->type) {
-    case FYET_SCALAR: v = scalar(r); break;
+    case FYET_SCALAR: SYN_TRY(scalar(r, &v)); break;
     case FYET_MAPPING_START: v = json_object(); break;
     case FYET_SEQUENCE_START: v = json_array(); break;
     case FYET_ALIAS: return fail_here(r, "aliases are not supported; write the value again");
     default: return fail_here(r, "a value is missing");
     }
-    if (!v) return fail_here(r, "a value is not valid UTF-8");
+    if (!v) return syn_no_memory(64);
     cli_yaml *y = r->y;
     if (!syn_grow(&y->place, &y->cap, y->n + 1, sizeof *y->place)) {
         json_decref(v);

@@ -88,6 +88,7 @@ static syn_status fill(syn_data *d, syn_field *f, const syn_array *a, const char
                        bool own) {
     *f = (syn_field){ .name = name ? syn_intern(name) : NULL, .type = a->type, .data = a->data };
     if (own) f->own = (void *)(uintptr_t)a->data;
+    if (name && !f->name) return SYN_E_MEMORY;
     int64_t rows = 0;
     SYN_TRY(split(a, where, &rows, &f->shape));
     if (f == &d->x[0]) d->rows = rows;
@@ -255,12 +256,16 @@ syn_status syn_data_name_classes(syn_data *data, int target, const char *const *
         return syn_fail(SYN_E_ARGUMENT, "syn_data_name_classes: target %d; the set has %d", target, data->n_y);
     const char **kept = malloc(((size_t)n + 1) * sizeof *kept);
     if (!kept) return syn_no_memory((size_t)n * sizeof *kept);
-    for (int i = 0; i < n; i++) kept[i] = syn_intern(names[i]);
+    bool whole = true;
+    for (int i = 0; i < n; i++) {
+        kept[i] = syn_intern(names[i]);
+        whole &= kept[i] || !names[i];
+    }
     syn_field *f = &data->y[target];
-    f->class_name = syn_intern_bytes(kept, (size_t)n * sizeof *kept);
+    f->class_name = whole ? syn_intern_bytes(kept, (size_t)n * sizeof *kept) : NULL;
     f->n_class_names = f->class_name ? n : 0;
     free(kept);
-    return f->class_name || !n ? SYN_OK : syn_no_memory((size_t)n * sizeof *kept);
+    return f->class_name ? SYN_OK : syn_no_memory((size_t)n * sizeof *kept);
 }
 
 const char *syn_data_class_name(const syn_data *data, int target, int64_t label) {

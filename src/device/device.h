@@ -130,7 +130,6 @@ bool syn_gemm_plan_with(const syn_ctx *ctx, int provider, const syn_gemm *g, syn
 syn_status syn_gemm_clblast(syn_ctx *ctx, const syn_gemm *g, const syn_buffer *a,
                             const syn_buffer *b, const syn_buffer *c, const syn_buffer *scratch);
 const char *syn_gemm_library(void); /* the provider that is CLBlast */
-void syn_gemm_plan_free(syn_gemm_plan *plan);
 /* Whether the provider is ever chosen by itself on the profile. */
 bool syn_gemm_provider_serves(int i, const syn_profile *p);
 bool syn_gemm_clblast_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_arg b, syn_arg c,

@@ -54,8 +54,9 @@ static syn_status chosen(const syn_ctx *ctx, const syn_gemm *g, int provider, co
     choice->provider = providers[provider].name;
     const syn_tuned t = { .m = g->m, .n = g->n, .k = g->k, .ta = g->ta, .tb = g->tb, .dtype = g->dtype,
                           .provider = choice->provider, .variant = choice->plan.variant };
-    syn_tuning_note(ctx, &t);
-    return SYN_OK;
+    syn_status status = syn_tuning_note(ctx, &t);
+    if (status != SYN_OK) syn_gemm_plan_free(&choice->plan);
+    return status;
 }
 
 syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn_arg b, syn_arg c,
@@ -72,8 +73,9 @@ syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn
     for (size_t i = 0; from && i < SYN_COUNT(providers); i++) {
         syn_gemm with = *g;
         with.variant = &tuned.variant;
-        if (strcmp(providers[i].name, tuned.provider) == 0 && syn_gemm_plan_with(ctx, (int)i, &with, a, b, c, &choice->plan))
-            return chosen(ctx, g, (int)i, from, choice);
+        if (strcmp(providers[i].name, tuned.provider) != 0) continue;
+        if (syn_gemm_plan_with(ctx, (int)i, &with, a, b, c, &choice->plan)) return chosen(ctx, g, (int)i, from, choice);
+        if (choice->plan.no_memory) return syn_no_memory(4096);
     }
     from = forced && *forced ? "SYNCLINE_GEMM" : "own rule";
     for (int rank = 1; rank <= (int)SYN_COUNT(providers); rank++)
@@ -83,6 +85,7 @@ syn_status syn_gemm_choose(const syn_ctx *ctx, const syn_gemm *g, syn_arg a, syn
                                                 !syn_ctx_gemm_banned(ctx, providers[i].name);
             if (take && syn_gemm_plan_with(ctx, (int)i, g, a, b, c, &choice->plan))
                 return chosen(ctx, g, (int)i, from, choice);
+            if (take && choice->plan.no_memory) return syn_no_memory(4096); /* not another provider: other bits */
         }
     return syn_fail(SYN_E_DEVICE, "no GEMM provider takes %d x %d x %d%s%s in %s on %s", g->m, g->n,
                     g->k, g->ta ? " ta" : "", g->tb ? " tb" : "",

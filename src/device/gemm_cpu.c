@@ -307,14 +307,16 @@ bool syn_gemm_cpu_plan(const syn_gemm *s, const syn_profile *p, syn_arg a, syn_a
         add_tile(&g, x, y, c, &out->call[out->n_calls++]);
     }
     out->kernel = name_of(&g);
-    if (epilogue) out->epilogue = syn_call_epilogue(&out->call[out->n_calls - 1], s->epilogue) == SYN_OK;
     syn_call *last = &out->call[out->n_calls - 1];
-    if (s->norm && !s->epilogue && !g.accumulate && !g.trans && !g.chunk && add_norm(s, last))
-        out->norms = (int)(last->global[0] * last->global[1]);
     bool whole = true;
     for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
+    if (whole && epilogue) whole = out->epilogue = syn_call_epilogue(last, s->epilogue) == SYN_OK;
+    if (whole && s->norm && !s->epilogue && !g.accumulate && !g.trans && !g.chunk) {
+        whole = add_norm(s, last);
+        out->norms = (int)(last->global[0] * last->global[1]);
+    }
     if (whole) return true;
-    for (int i = 0; i < out->n_calls; ++i) free(out->call[i].defs);
-    *out = (syn_gemm_plan){ 0 };
-    return false; /* no memory: whatever comes next says so */
+    syn_gemm_plan_free(out);
+    *out = (syn_gemm_plan){ .no_memory = true };
+    return false;
 }

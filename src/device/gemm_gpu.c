@@ -145,7 +145,7 @@ bool syn_gemm_gpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_a
     bool whole = true;
     for (int i = 0; i < out->n_calls; ++i) whole = whole && out->call[i].defs;
     if (whole) return true;
-    for (int i = 0; i < out->n_calls; ++i) free(out->call[i].defs);
-    *out = (syn_gemm_plan){ 0 };
-    return false; /* no memory: whatever comes next says so */
+    syn_gemm_plan_free(out);
+    *out = (syn_gemm_plan){ .no_memory = true };
+    return false;
 }

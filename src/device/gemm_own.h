@@ -42,6 +42,7 @@ typedef struct syn_gemm_plan {
     bool epilogue;      /* the last call runs g.epilogue */
     int norms;          /* how many partial norms the last call leaves */
     syn_gemm_variant variant; /* what was chosen; of zeros where there is no choice */
+    bool no_memory;     /* refused for want of it, not by its rule */
     const char *kernel; /* name printed by `syncline plan`: "tile 8x32 k512" */
 } syn_gemm_plan;
 
@@ -50,5 +51,6 @@ bool syn_gemm_cpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_a
                        syn_gemm_plan *out);
 bool syn_gemm_gpu_plan(const syn_gemm *g, const syn_profile *p, syn_arg a, syn_arg b, syn_arg c,
                        syn_gemm_plan *out);
+void syn_gemm_plan_free(syn_gemm_plan *plan);
 
 #endif

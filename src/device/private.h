@@ -43,7 +43,7 @@ syn_status syn_tuning_open(syn_ctx *ctx);
 void syn_tuning_load(syn_ctx *ctx);
 void syn_tuning_close(syn_ctx *ctx);
 struct syn_tuned;
-void syn_tuning_note(const syn_ctx *ctx, const struct syn_tuned *t);
+syn_status syn_tuning_note(const syn_ctx *ctx, const struct syn_tuned *t);
 /* CLBlast keeps programs by raw context pointer, which a later context may get again. */
 void syn_clblast_forget(void);
 

@@ -88,9 +88,9 @@ static syn_status build_failed(syn_ctx *ctx, cl_program program, const char *sou
     if (log) clGetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, size, log, NULL);
     syn_text t = { 0 };
     if (log) quote_line(log, source, &t);
-    syn_ctx_log(ctx, SYN_LOG_ERROR, "build log of %s:\n%s", ctx->info.name, log ? log : "(none)");
-    syn_fail(SYN_E_BUILD, "a kernel does not compile on %s (driver %s): %s\n%s", ctx->info.name,
-             ctx->info.driver, syn_cl_error_name(error), syn_text_str(&t));
+    if (log && log[strspn(log, " \n")]) syn_ctx_log(ctx, SYN_LOG_ERROR, "build log of %s:\n%s", ctx->info.name, log);
+    syn_fail(SYN_E_BUILD, "a kernel does not compile on %s (driver %s): %s%s%s", ctx->info.name, ctx->info.driver,
+             syn_cl_error_name(error), t.len ? "\n" : "", syn_text_str(&t));
     syn_text_free(&t);
     free(log);
     return SYN_E_BUILD;

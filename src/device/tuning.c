@@ -120,8 +120,8 @@ static syn_status keep_locked(syn_ctx *ctx, bool used, const syn_tuned *t) {
 }
 
 syn_status syn_tuning_set(syn_ctx *ctx, const syn_tuned *t) { return keep_locked(ctx, false, t); }
-void syn_tuning_note(const syn_ctx *ctx, const syn_tuned *t) {
-    (void)keep_locked((syn_ctx *)(uintptr_t)ctx, true, t);
+syn_status syn_tuning_note(const syn_ctx *ctx, const syn_tuned *t) {
+    return keep_locked((syn_ctx *)(uintptr_t)ctx, true, t);
 }
 int syn_tuning_count(const syn_ctx *ctx) { return ctx->tuning->set.n; }
 

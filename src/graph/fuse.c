@@ -185,14 +185,14 @@ static bool build(fuser *f, int group, syn_node *out) {
 
 /* Kahn's order over the new nodes, always taking the earliest of the old order. `place[i]` is the
  * node that stands for old node i. */
-static bool sort_nodes(syn_graph *g, syn_node *node, int n) {
+static syn_status sort_nodes(syn_graph *g, syn_node *node, int n) {
     char *done = calloc((size_t)n + 1, 1), *made = calloc((size_t)g->n_values + 1, 1);
     syn_node *sorted = malloc(((size_t)n + 1) * sizeof *sorted);
-    bool ok = done && made && sorted;
-    for (int v = 0; ok && v < g->n_values; v++) made[v] = 1;
-    for (int i = 0; ok && i < n; i++)
+    syn_status status = done && made && sorted ? SYN_OK : syn_no_memory((size_t)n * sizeof *sorted);
+    for (int v = 0; status == SYN_OK && v < g->n_values; v++) made[v] = 1;
+    for (int i = 0; status == SYN_OK && i < n; i++)
         for (int o = 0; o < node[i].n_out; o++) made[node[i].out[o]] = 0;
-    for (int placed = 0; ok && placed < n;) {
+    for (int placed = 0; status == SYN_OK && placed < n;) {
         int next = -1;
         for (int i = 0; i < n && next < 0; i++) {
             bool ready = !done[i];
@@ -200,18 +200,31 @@ static bool sort_nodes(syn_graph *g, syn_node *node, int n) {
             if (ready) next = i;
         }
         if (next < 0) {
-            ok = false;
+            status = syn_fail(SYN_E_ARGUMENT, "fusing maps made a cycle (a bug: please report it; "
+                                              "no_fuse avoids it)");
             break;
         }
         done[next] = 1;
         for (int o = 0; o < node[next].n_out; o++) made[node[next].out[o]] = 1;
         sorted[placed++] = node[next];
     }
-    if (ok) memcpy(node, sorted, (size_t)n * sizeof *sorted);
+    if (status == SYN_OK) memcpy(node, sorted, (size_t)n * sizeof *sorted);
     free(sorted);
     free(done);
     free(made);
-    return ok;
+    return status;
+}
+
+/* Of the new nodes those that build made; the others are the graph's own. */
+static void drop(fuser *f, const int *count, const syn_node *fused, int n) {
+    for (int i = 0, k = 0; k < n; i++) {
+        if (count[find(f, i)] > 1 && find(f, i) != i) continue;
+        if (count[i] > 1) {
+            free(fused[k].prog->ins);
+            free(fused[k].prog);
+        }
+        k++;
+    }
 }
 
 syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
@@ -245,10 +258,10 @@ syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
                 n++;
         }
     }
-    if (status == SYN_OK && !sort_nodes(g, fused, n))
-        status = syn_fail(SYN_E_ARGUMENT, "fusing maps made a cycle (a bug: please report it; "
-                                          "no_fuse avoids it)");
-    if (status == SYN_OK) {
+    if (status == SYN_OK) status = sort_nodes(g, fused, n);
+    if (status != SYN_OK) {
+        drop(&f, count, fused, n);
+    } else {
         for (int i = 0; i < g->n_nodes; i++) {
             if (count[find(&f, i)] == 1) continue;
             for (int o = 0; o < g->node[i].n_out; o++) g->value[g->node[i].out[o]].producer = -1;

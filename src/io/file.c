@@ -74,6 +74,7 @@ static int create_beside(const char *path, char **name) {
 syn_status syn_file_replace_pieces(const char *path, const syn_piece *piece, int n) {
     char *name = NULL;
     int fd = create_beside(path, &name);
+    if (fd < 0 && errno == ENOMEM) return syn_no_memory(strlen(path));
     if (fd < 0) return syn_fail(SYN_E_IO, "%s: cannot be written: %s", path, strerror(errno));
     bool ok = write_pieces(fd, piece, n);
     int why = errno;

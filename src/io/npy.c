@@ -12,7 +12,7 @@ syn_status syn_npy_write(const char *path, const double *v, int64_t rows, const 
     for (int i = 0; i < shape->rank; i++)
         syn_text_add(&dict, "%s%lld", i ? ", " : " ", (long long)shape->dim[i]);
     syn_text_add(&dict, "), }");
-    while ((10 + dict.len + 1) % 64) syn_text_add(&dict, " ");
+    while (!dict.failed && (10 + dict.len + 1) % 64) syn_text_add(&dict, " ");
     syn_text_add(&dict, "\n");
     const char length[2] = { (char)(dict.len & 255), (char)(dict.len >> 8) };
     syn_text_put(&file, "\x93NUMPY\x01\x00", 8);

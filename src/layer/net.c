@@ -33,7 +33,8 @@ void syn_net_preset(syn_net *net, syn_preset preset) {
 uint64_t syn_net_seed(const syn_net *net) { return net->seed; }
 
 syn_status syn_net_status(const syn_net *net) {
-    return net->status == SYN_OK ? SYN_OK : syn_fail(net->status, "%s", net->error);
+    return net->status == SYN_OK ? SYN_OK
+                                 : syn_fail(net->status, "%s", net->error ? net->error : "out of host memory");
 }
 
 static syn_tensor stick(syn_net *net, syn_status status) {
@@ -146,6 +147,7 @@ syn_tensor syn_layer(syn_net *net, const char *kind, const syn_tensor *in, int n
 
 syn_tensor syn_map(syn_tensor x, const char *name, const double *attrs, int n_attrs) {
     syn_activation_opts o = { .function = syn_intern(name) };
+    if (name && !o.function && x.net) return stick(x.net, SYN_E_MEMORY);
     if (n_attrs > 0) o.a = attrs[0] == 0 ? SYN_ZERO : attrs[0];
     if (n_attrs > 1) o.b = attrs[1] == 0 ? SYN_ZERO : attrs[1];
     return syn_layer(x.net, "activation", &x, 1, &o);

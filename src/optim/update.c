@@ -106,6 +106,7 @@ static void write_undefs(const syn_optim_use *use, syn_text *t) {
         while (*s && *s != '\n') s++;
         s += *s == '\n';
     }
+    t->failed |= d.failed;
     syn_text_free(&d);
 }
 

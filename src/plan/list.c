@@ -90,8 +90,8 @@ static syn_status choose_gemm(collector *c, syn_gemm *g, int a, int b, int out, 
     if (after) {
         syn_epilogue epilogue;
         SYN_TRY(syn_map_epilogue(&c->emit, &graph->node[after], out, &epilogue));
-        g->epilogue = &epilogue;
         const syn_gemm plain = *g;
+        g->epilogue = &epilogue;
         g->half[2] = syn_value_half(graph, graph->node[after].out[0], c->emit.dtype); /* in C's place */
         syn_status status = syn_gemm_choose(c->ctx, g, syn_in(a), syn_in(b), syn_out(graph->node[after].out[0]), choice);
         *g = plain;

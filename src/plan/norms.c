@@ -8,13 +8,17 @@ static syn_status follow(const syn_left_norm *first, const syn_ctx *ctx, const s
     syn_gemm with = *g;
     with.variant = &first->variant;
     with.norm_base = first->base;
-    for (int i = 0; i < syn_gemm_providers(); i++)
-        if (strcmp(syn_gemm_provider(i), first->provider) == 0 &&
-            syn_gemm_plan_with(ctx, i, &with, a, b, c, &choice->plan) && choice->plan.norms == first->count) {
+    for (int i = 0; i < syn_gemm_providers(); i++) {
+        if (strcmp(syn_gemm_provider(i), first->provider) != 0) continue;
+        const bool taken = syn_gemm_plan_with(ctx, i, &with, a, b, c, &choice->plan);
+        if (taken && choice->plan.norms == first->count) {
             choice->provider = first->provider;
             choice->from = first->from;
             return SYN_OK;
         }
+        if (choice->plan.no_memory) return syn_no_memory(4096);
+        syn_gemm_plan_free(&choice->plan);
+    }
     return syn_fail(SYN_E_DEVICE, "a product of %d x %d x %d does not leave the norms it did with other rows", g->m, g->n,
                     g->k);
 }

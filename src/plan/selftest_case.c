@@ -80,7 +80,7 @@ static void reference(const syn_gemm *g, const double *a, const double *b, const
 static syn_status emit_gemm(bench *b, int provider, const syn_gemm *g, const int v[3], bool *taken) {
     syn_gemm_plan plan;
     *taken = syn_gemm_plan_with(b->ctx, provider, g, syn_in(v[0]), syn_in(v[1]), syn_out(v[2]), &plan);
-    if (!*taken) return SYN_OK;
+    if (!*taken) return plan.no_memory ? syn_no_memory(4096) : SYN_OK;
     b->l = (syn_list){ .graph = &b->g, .rows = 1, .guard = 512 };
     return syn_list_append_gemm(&b->l, g, &plan, -1, syn_in(v[0]), syn_in(v[1]), syn_out(v[2]));
 }
