@@ -131,7 +131,50 @@ START_TEST(test_errors) {
 }
 END_TEST
 
+/* Labels in a caller's memory are not looked at before they are used: such a step stops the run, and writes to no row but
+ * its own. */
+START_TEST(test_labels_that_are_no_class) {
+    static const int32_t bad[] = { KINDS, -1, 1 << 30, -(1 << 30) };
+    for (int smooth = 0; smooth < 3; smooth++)
+        for (size_t i = 0; i < SYN_COUNT(bad); i++) {
+            syn_net *net;
+            syn_state *state;
+            syn_plan *plan;
+            syn_buffer *x, *y;
+            float in[ROWS * A] = { 1 };
+            const double of[] = { 1, 2, 3 };
+            double before[A * KINDS], after[A * KINDS], loss;
+            int32_t label[ROWS] = { 0, 1, 2, bad[i], 0, 1 };
+            ok(syn_net_create(&net, 5));
+            syn_tensor out = syn_dense(syn_input(net, SYN_SHAPE(A)), &(syn_dense_opts){ .units = KINDS, .name = "last" });
+            syn_tensor made = syn_layer(net, "softmax_cross_entropy", &out, 1, &(syn_softmax_cross_entropy_opts){
+                .label_smoothing = smooth ? .1 : 0, .preset = SYN_TORCH,
+                .class_weights = { smooth == 2 ? KINDS : 0, of } });
+            ok(syn_state_create(&state, test_ctx(), net));
+            ok(syn_plan_create(&plan, state, &(syn_plan_opts){ .loss = made, .batch = ROWS }));
+            ok(syn_buffer_create(&x, test_ctx(), sizeof in, "x"));
+            ok(syn_buffer_create(&y, test_ctx(), sizeof label, "y"));
+            ok(syn_buffer_write(x, 0, in, sizeof in, true));
+            ok(syn_buffer_write(y, 0, label, sizeof label, true));
+            ok(syn_param_read(state, "last/kernel", before, A * KINDS));
+            const syn_cl_array xs = { .mem = x->mem, .type = SYN_F32, .shape = SYN_SHAPE(ROWS, A) };
+            const syn_cl_array ys = { .mem = y->mem, .type = SYN_I32, .shape = SYN_SHAPE(ROWS) };
+            ok(syn_step_cl(plan, &xs, &ys, NULL));
+            ok(syn_param_read(state, "last/kernel", after, A * KINDS));
+            ck_assert_mem_eq(before, after, sizeof before);
+            label[3] = 0;
+            const syn_array xh = { in, SYN_F32, SYN_SHAPE(ROWS, A) }, yh = i32(label, ROWS);
+            refused(syn_step(plan, &xh, &yh, &loss), SYN_E_NONFINITE, "the loss is not finite at step 1");
+            syn_buffer_destroy(x);
+            syn_buffer_destroy(y);
+            syn_plan_destroy(plan);
+            syn_state_destroy(state);
+            syn_net_destroy(net);
+        }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const test[] = { test_batches, test_errors };
+    const TTest *const test[] = { test_batches, test_errors, test_labels_that_are_no_class };
     return run_suite("own", test, SYN_COUNT(test));
 }

@@ -2,7 +2,8 @@
 // dx = (sum of a) q - a (LOGITS) or -a, times 1/rows (MEAN). The coefficients a, with w the class weights (or
 // 1) and s = SMOOTHING:
 //   LABELS             a[c] = v w[label] ((1 - s) [c = label] + s/C), or, BY_WEIGHT (torch),
-//                      a[c] = v ((1 - s) w[label] [c = label] + w[c] s/C); v = 0 for the IGNORED label, else 1
+//                      a[c] = v ((1 - s) w[label] [c = label] + w[c] s/C); v = 0 for the IGNORED label, else 1 (NaN where
+//                      it is no class, in a caller's buffer)
 //   distributions t    a[c] = w[c] ((1 - s) t[c] + s/C)
 // Both times OF_SAMPLE(r), dx times SCALE, too. NORM: both are scaled by norm[0] = rows / (sum of v, or of v w[label] BY_WEIGHT): the mean is over those.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
@@ -14,6 +15,8 @@ __constant real FN(weight_of)[COLS] = { WEIGHT_LIST };
 #define WEIGHT(c) ((real)1)
 #define WEIGHTV(c) ((realv)(1))
 #endif
+#define KNOWN(l) ((uint)(l) < (uint)COLS)
+#define LEFT_OUT(l) (IGNORED >= 0 && (l) == IGNORED)
 #if LABELS
 #define TARGET int
 #else
@@ -29,7 +32,7 @@ KERNEL(class_norm)(__global const int *label, __global real *norm, const int row
     const int lane = (int)get_local_id(0), lanes = 64;
 #endif
     for (int r = lane; r < rows; r += lanes)
-        if (label[r] != IGNORED) sum += BY_WEIGHT ? WEIGHT(label[r]) : (real)1;
+        if (!LEFT_OUT(label[r])) sum += !KNOWN(label[r]) ? (real)NAN : BY_WEIGHT ? WEIGHT(label[r]) : (real)1;
 #if !SYN_CPU
     __local real sums[64];
     sums[lane] = sum;
@@ -37,7 +40,7 @@ KERNEL(class_norm)(__global const int *label, __global real *norm, const int row
     if (lane == 0)
         for (int k = 1; k < lanes; k++) sum += sums[k];
 #endif
-    if (lane == 0) STORE(sum > 0 ? rows / sum : (real)0, norm, 0); // nothing counts: no loss
+    if (lane == 0) STORE(sum == 0 ? (real)0 : rows / sum, norm, 0); // nothing counts: no loss
 }
 #endif
 
@@ -79,8 +82,8 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
         const size_t at = (size_t)r * COLS;
 #if LABELS
         const int l = target[r];
-        const real valid = l != IGNORED;
-        const int label = l != IGNORED ? l : 0;
+        const real valid = LEFT_OUT(l) ? (real)0 : KNOWN(l) ? (real)1 : (real)NAN;
+        const int label = LEFT_OUT(l) ? 0 : KNOWN(l) ? l : 0;
         const real own = valid * WEIGHT(label);
 #else
         int label = 0;
@@ -161,6 +164,8 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
     }
 }
 #undef FULL
+#undef KNOWN
+#undef LEFT_OUT
 #undef WEIGHT
 #undef WEIGHTV
 #undef TARGET

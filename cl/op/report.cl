@@ -51,7 +51,7 @@ KERNEL(report_classes)(__global const cell *x, __global const TARGET *t, __globa
     FOR_ROWS(r, rows) {
         __global const cell *row = x + (size_t)r * COLS;
 #ifdef KIND_LABELS
-        const int class = t[r], counted = t[r] != IGNORED;
+        const int class = t[r], counted = class != IGNORED && (uint)class < (uint)CLASSES;
 #else
         int class = 0;
         const int counted = 1;

@@ -1,5 +1,6 @@
 // loss[r] = log(sum exp x[r]) - x[r, label]; hit[r] = (argmax x[r] == label);
-// dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1, times SCALE; both times OF_SAMPLE(r).
+// dx = (softmax(x) - onehot(label)) / rows (MEAN) or * 1, times SCALE; both times OF_SAMPLE(r). A label that is no class,
+// in a caller's buffer, makes the loss NaN.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
 #define ROWS_A_TIME (SYN_VEC < 8 ? 8 : SYN_VEC) // at least FOR_ROWS's
 KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
@@ -27,7 +28,8 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
             tail = exp(tail - m);
             sum += tail;
         }
-        const real s = lane_sum(sum), xl = LOAD(x, at + label[r]);
+        const int l = label[r], known = (uint)l < (uint)COLS;
+        const real s = lane_sum(sum), xl = known ? LOAD(x, at + l) : (real)NAN;
         // A NaN anywhere reaches s through exp, also where the maximum passed it over.
 #if SYN_CPU
         sums[r & 7] = s;
@@ -37,7 +39,7 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
 #endif
         // First of equal maxima, as argmax does.
         int best = 1;
-        for (int c = 0; c < label[r]; c++) best &= LOAD(x, at + c) < m;
+        for (int c = 0; known && c < l; c++) best &= LOAD(x, at + c) < m;
         hit[r] = best && xl == m;
 #if GRAD
 #if MEAN
@@ -49,9 +51,9 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
         for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, dx, at + c);
         if (FULL < COLS) VSTORE_TAIL(tail * scale, dx, at + FULL, COLS - FULL);
 #if SYN_HALF // what was stored is too coarse to take the factor from
-        STORE((exp(xl - m) - s) * scale, dx, at + label[r]);
+        if (known) STORE((exp(xl - m) - s) * scale, dx, at + l);
 #else
-        STORE(LOAD(dx, at + label[r]) - factor, dx, at + label[r]);
+        if (known) STORE(LOAD(dx, at + l) - factor, dx, at + l);
 #endif
 #endif
     }

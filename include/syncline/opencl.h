@@ -21,7 +21,8 @@ SYN_API syn_status syn_ctx_create_from(syn_ctx **ctx, cl_context context, cl_dev
 /* One step on a batch that lies on the device. x and y as in syn_step, offsets in bytes; the rows
  * are read by kernels enqueued on the context's queue; the plan holds the caller's memory no longer than they run.
  * The first batch of a form (types, rows) makes their kernels; later ones set two arguments and wait for nothing but
- * back-pressure. An offset that is no multiple of the device's base alignment costs a copy. event (may be NULL) is of the step's end;
+ * back-pressure. An offset that is no multiple of the device's base alignment costs a copy. Labels are not looked at by the
+ * host: one that is no class makes the loss NaN, and changes nothing else. event (may be NULL) is of the step's end;
  * release it. */
 typedef struct syn_cl_array {
     cl_mem mem;
