@@ -127,10 +127,10 @@ static void print_sizes(const cli_experiment *e, const cli_session *s) {
     printf("A step of %d samples: %d launches, %d phases, %s operations, %s moved.\n", e->train.batch,
            z.launches, z.phases, cli_short_text(a, sizeof a, z.flops), cli_bytes_text(b, sizeof b, z.bytes));
     if (e->train.dtype != 1) print_dtype(&e->train);
-    printf("%s steps an epoch, %s in %d epochs%s.\n\nmemory on the device\n",
+    printf("%s steps an epoch, %s in %d epoch%s%s.\n\nmemory on the device\n",
            cli_count_text(a, sizeof a, (double)steps),
            cli_count_text(b, sizeof b, (double)steps * e->train.epochs), e->train.epochs,
-           e->train.steps ? ", unless train.steps ends it before" : "");
+           e->train.epochs == 1 ? "" : "s", e->train.steps ? ", unless train.steps ends it before" : "");
     print_bytes("parameters", z.params);
     print_bytes("gradients", z.grads);
     print_bytes("optimizer slots", z.slots);
