@@ -29,6 +29,7 @@ bad "unknown optimizer" 's/adam/adem/' "9:16: train: optimizer: no optimizer 'ad
 bad "unknown loss" 's/softmax_c/softmx_c/' "8:9: train: loss: no loss 'softmx_cross_entropy'; did you mean 'softmax_cross_entropy'?"
 bad "no loss" '/loss:/d' "8:3: train: loss is missing; there are: softmax_cross_entropy"
 bad "no units" 's/dense: 3/dense/' "6:5: model: dense_2: units must be given"
+bad "more axes than there are" 's/flatten/layer_norm: { axes: 3 }/' "3:5: model: layer_norm_1: axes is 3, and a sample of its input has 2"
 bad "flatten is missing" '/flatten/d' "3:5: model: dense_1: got an input of shape 4"
 bad "flatten is missing, what to do" '/flatten/d' "3:5: model: dense_1"
 check "flatten is missing: it says so" grep -q "put a flatten layer in front" err

@@ -7,7 +7,7 @@ static int first_statistic(const syn_batch_norm_opts *o) { return !o->no_scale +
 
 static syn_status describe(syn_net *net, int layer) {
     const syn_batch_norm_opts *o = syn_layer_opts(net, layer);
-    SYN_TRY(syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init,
+    SYN_TRY(syn_norm_describe(net, layer, 1, o->no_scale ? NULL : &o->gamma_init,
                               o->no_shift ? NULL : &o->beta_init));
     const syn_shape *in = syn_layer_in(net, layer, 0);
     const syn_shape channels = SYN_SHAPE(in->dim[in->rank - 1]);

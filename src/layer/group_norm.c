@@ -10,7 +10,7 @@ static syn_status describe(syn_net *net, int layer) {
     if (channels % o->groups)
         return syn_fail(SYN_E_SHAPE, "%lld channels are not %d groups of equal size", (long long)channels,
                         o->groups);
-    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init,
+    return syn_norm_describe(net, layer, 1, o->no_scale ? NULL : &o->gamma_init,
                              o->no_shift ? NULL : &o->beta_init);
 }
 

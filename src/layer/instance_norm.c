@@ -9,7 +9,7 @@ static syn_status describe(syn_net *net, int layer) {
         return syn_fail(SYN_E_SHAPE, "got an input of shape %s, one value per channel: nothing to normalise over",
                         got);
     }
-    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init,
+    return syn_norm_describe(net, layer, 1, o->no_scale ? NULL : &o->gamma_init,
                              o->no_shift ? NULL : &o->beta_init);
 }
 

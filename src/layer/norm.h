@@ -4,11 +4,14 @@
 
 #include "layer/layer.h"
 
-/* "gamma" and "beta", one value a channel; an initialiser of NULL leaves it out. Sets the layer's shape. */
-static inline syn_status syn_norm_describe(syn_net *net, int layer, const syn_init *gamma, const syn_init *beta) {
+/* "gamma" and "beta", one value a channel, or for each place of the last `axes` axes; an initialiser of NULL leaves
+ * it out. Sets the layer's shape. */
+static inline syn_status syn_norm_describe(syn_net *net, int layer, int axes, const syn_init *gamma,
+                                           const syn_init *beta) {
     const syn_shape in = *syn_layer_in(net, layer, 0);
-    const syn_shape channels = SYN_SHAPE(in.dim[in.rank - 1]);
-    double fan = (double)channels.dim[0];
+    syn_shape channels = { .rank = axes };
+    for (int i = 0; i < axes; i++) channels.dim[i] = in.dim[in.rank - axes + i];
+    double fan = (double)syn_shape_count(&channels);
     net->layer[layer].shape = in;
     if (gamma) SYN_TRY(syn_layer_param(net, layer, "gamma", channels, gamma, fan, fan));
     return beta ? syn_layer_param(net, layer, "beta", channels, beta, fan, fan) : SYN_OK;

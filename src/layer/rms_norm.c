@@ -2,7 +2,7 @@
 
 static syn_status describe(syn_net *net, int layer) {
     const syn_rms_norm_opts *o = syn_layer_opts(net, layer);
-    return syn_norm_describe(net, layer, o->no_scale ? NULL : &o->gamma_init, NULL);
+    return syn_norm_describe(net, layer, 1, o->no_scale ? NULL : &o->gamma_init, NULL);
 }
 
 static int lower(syn_lower *l, int layer, const int *in) {

@@ -19,6 +19,8 @@ BATCH_TORCH = [((5, 17), {"eps": 1e-3, "momentum": .7}), ((4, 5, 3), {"no_scale"
 # Each case of one framework: these in turn.
 LAYER = [((5, 7), {}), ((4, 33), {}), ((3, 4, 16), {"eps": 1e-4}), ((2, 3, 9), {"no_scale": True, "no_shift": True}),
          ((2, 3, 2, 100), {"no_shift": True}), ((19, 40), {})]
+AXES = [((4, 3, 5), {"axes": 2}), ((3, 2, 4, 16), {"axes": 3, "no_shift": True}), ((5, 4, 3, 9), {"axes": 2, "eps": 1e-4}),
+        ((2, 6, 33), {"axes": 2})]
 RMS = [((5, 7), {}), ((2, 3, 4, 16), {"no_scale": True}), ((3, 100), {"eps": 1e-4})]
 GROUP = [((4, 6, 12), {"groups": 3}), ((5, 8), {"groups": 2}), ((2, 3, 3, 48), {"groups": 2, "eps": 1e-4}),
          ((3, 4, 2, 6), {"groups": 6}), ((2, 5, 34), {"groups": 2, "no_shift": True}), ((3, 64), {"groups": 2}),
@@ -141,10 +143,24 @@ def with_torch(group: Group, rng: np.random.Generator) -> None:
                    instance[len(shape)](shape[-1], affine=not options.get("no_scale"), **eps(options)), True)
 
 
+def with_axes(group: Group, rng: np.random.Generator) -> None:
+    """layer_norm over several of the last axes, in turns by Keras and by PyTorch."""
+    for i, (shape, options) in enumerate(AXES):
+        eps, bias, axes = options.get("eps"), not options.get("no_shift"), options["axes"]
+        if i % 2 == 0:
+            keras_case(group, rng, "layer_norm", len(LAYER) + i, shape, options,
+                       keras.layers.LayerNormalization(axis=list(range(-axes, 0)), center=bias,
+                                                       **({"epsilon": eps} if eps else {})))
+        else:
+            torch_case(group, rng, "layer_norm", len(LAYER) + i, shape, options,
+                       torch.nn.LayerNorm(shape[-axes:], bias=bias, **({"eps": eps} if eps else {})), False)
+
+
 def make() -> Group:
     """All cases of the tables above."""
     group = Group()
     rng = np.random.default_rng(5)
     with_keras(group, rng)
     with_torch(group, rng)
+    with_axes(group, rng)
     return group
