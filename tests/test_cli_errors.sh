@@ -102,6 +102,14 @@ refuses "folder that cannot be" 1 "cannot make the folder /proc/syncline" train 
 check "full disk: exit 1" test $? -eq 1
 check "full disk: which file" grep -q "full/state.safetensors" err
 check "full disk: one line" sh -c 'test "$(grep -c "^syncline: " err)" -eq 1'
+nowhere() {
+    "$syncline" "$@" >/dev/full 2>err
+    [ $? -eq 1 ] && grep -q "standard output: No space left" err
+}
+for words in --version --help "train --help" "help schedules" "schedule base.yaml"; do
+    # shellcheck disable=SC2086
+    [ ! -c /dev/full ] || check "nothing can be printed: $words" nowhere $words
+done
 refuses "NaN" 1 "the loss is not finite" train plane.yaml --out nan --set train.optimizer.sgd.lr=1e6 --set train.epochs=50
 cp -r one broken
 python3 -c 'd = open("one/weights.safetensors", "rb").read(); open("broken/weights.safetensors", "wb").write(d[:-4])'

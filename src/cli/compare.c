@@ -257,7 +257,10 @@ int cli_compare(const cli_call *call) {
         return cli_usage(call,
                          "give --beside or --gradients; both want the right half of the picture");
     view *v = calloc(1, sizeof *v);
-    if (!v) return CLI_ERROR;
+    if (!v) {
+        syn_no_memory(sizeof *v);
+        return cli_fail();
+    }
     v->n = call->n_operands;
     v->gradients = cli_get(call, "gradients") != NULL;
     v->beside = cli_get(call, "beside");

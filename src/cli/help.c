@@ -100,7 +100,10 @@ static int unknown(const char *name) {
     const char **names = malloc(sizeof *names * 1024);
     size_t n = 0;
     cli_map_def room;
-    if (!names) return CLI_ERROR;
+    if (!names) {
+        syn_no_memory(sizeof *names);
+        return cli_fail();
+    }
     for (int i = 0; i < cli_command_count(); i++) names[n++] = cli_command_at(i)->name;
     for (int i = 0; i < cli_topic_count(); i++) {
         const cli_topic *t = cli_topic_at(i);

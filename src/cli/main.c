@@ -145,6 +145,13 @@ static const cli_command *row_command(const cli_command *c, const char *word) {
     return NULL;
 }
 
+/* What was printed has arrived, else the command failed. */
+static int flushed(int code) {
+    if (fflush(stdout) == 0 || code != CLI_OK) return code;
+    perror("syncline: standard output");
+    return CLI_ERROR;
+}
+
 /* Jansson's trees are built without a check at every value; half of one must not become a file. */
 static void *json_memory(size_t n) {
     void *p = malloc(n);
@@ -160,11 +167,11 @@ int main(int argc, char **argv) {
     cli_call call = { 0 };
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
         printf("syncline %s\n", SYN_VERSION);
-        return CLI_OK;
+        return flushed(CLI_OK);
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
         int code = cli_help(&call);
-        return argc > 1 ? code : CLI_USAGE;
+        return argc > 1 ? flushed(code) : CLI_USAGE;
     }
     for (size_t i = 0; i < SYN_COUNT(commands); i++)
         if (!strcmp(commands[i].name, name)) call.command = &commands[i];
@@ -178,13 +185,8 @@ int main(int argc, char **argv) {
     if (code != CLI_OK) return code;
     if (cli_get(&call, "help")) {
         cli_call help = { .operand = { call.command->name }, .n_operands = 1 };
-        return cli_help(&help);
+        return flushed(cli_help(&help));
     }
     if (!call.command->run) return cli_usage(&call, "expects a %s", call.command->operands);
-    code = call.command->run(&call);
-    if (fflush(stdout) != 0 && code == CLI_OK) {
-        perror("syncline: standard output");
-        code = CLI_ERROR;
-    }
-    return code;
+    return flushed(call.command->run(&call));
 }

@@ -186,23 +186,23 @@ static void free_feed(syn_list *feed) {
 
 void syn_source_close(syn_source *s) {
     if (!s) return;
-    /* Pending writes read host_perm and the slots. */
-    if (!s->borrowed) (void)syn_ctx_finish(s->plan->ctx);
+    /* Pending writes read host_perm and the slots; a device that cannot say that it has ended may go on to. */
+    const bool idle = s->borrowed || syn_ctx_finish(s->plan->ctx) == SYN_OK;
     for (int i = 0; i < 2; i++) {
         syn_slot *slot = &s->slot[i];
-        if (slot->sent) (void)syn_event_wait(slot->sent);
+        const bool sent = !slot->sent || syn_event_wait(slot->sent) == SYN_OK;
         syn_event_release(slot->sent);
         syn_event_release(slot->fed);
         for (int k = 0; k < SYN_MAX_FED; k++) {
             syn_buffer_destroy(slot->data[k]);
-            free(slot->host[k]);
+            if (sent) free(slot->host[k]);
         }
     }
     for (int i = 0; i < s->n_feeds; i++) free_feed(&s->feed[i].feed);
     free(s->feed);
     for (int k = 0; k < SYN_MAX_FED; k++) syn_buffer_destroy(s->resident_data[k]);
     syn_buffer_destroy(s->perm);
-    free(s->host_perm);
+    if (idle) free(s->host_perm);
     free(s);
 }
 
