@@ -166,7 +166,51 @@ START_TEST(test_ignored) {
 }
 END_TEST
 
+static bool keep_report(const syn_report *r, void *user) {
+    *(syn_report *)user = *r;
+    return true;
+}
+
+/* Nor in the accuracies of training: of five rows, two right and one wrong count. */
+START_TEST(test_ignored_in_training) {
+    static const double x[] = { 2, 1, 0, 0, 5, 1, 1, 0, 3, 9, 0, 0, 0, 7, 0 };
+    static const int32_t label[] = { 0, 1, 2, 2, 1 };
+    const syn_array xs = f64(x, SYN_SHAPE(5, 3)), ys = i32(label, 5);
+    for (int losses = 1; losses <= 2; losses++) {
+        syn_net *net;
+        syn_state *state;
+        syn_plan *plan;
+        syn_data *data;
+        ok(syn_net_create(&net, 1));
+        syn_tensor y = syn_dense(syn_input(net, SYN_SHAPE(3)), &(syn_dense_opts){ .units = 3,
+                                                                                  .init = syn_init_identity(NULL) });
+        syn_tensor loss[2];
+        for (int k = 0; k < losses; k++)
+            loss[k] = syn_layer(net, "softmax_cross_entropy", &y, 1, &(syn_softmax_cross_entropy_opts){ .ignore_index = 1 });
+        ok(syn_state_create(&state, test_ctx(), net));
+        ok(syn_plan_create(&plan, state, &(syn_plan_opts){ .loss = losses > 1 ? syn_loss_sum(loss, NULL, losses) : loss[0],
+                                                           .optim = syn_sgd(&(syn_sgd_opts){ .lr = 1e-9 }), .batch = 3 }));
+        const syn_data_field in = { .array = xs }, target[2] = { { .array = ys }, { .array = ys } };
+        ok(syn_data_from_fields(&data, &in, 1, target, losses, NULL));
+        syn_report r;
+        syn_metrics m, each[2];
+        ok(syn_fit(plan, data, &(syn_fit_opts){ .val = data, .on_epoch = keep_report, .user = &r }));
+        ok(syn_evaluate_losses(plan, data, NULL, &m, each));
+        ck_assert_msg(r.accuracy == 2. / 3 && r.val_accuracy == 2. / 3 && m.accuracy == 2. / 3, "%g in training, %g, %g",
+                      r.accuracy, r.val_accuracy, m.accuracy);
+        for (int k = 0; k < losses; k++) { /* what the first of two losses reads is there when it is counted */
+            ck_assert(r.each[k].accuracy == 2. / 3 && r.each[k].val_accuracy == 2. / 3);
+            ck_assert(each[k].accuracy == 2. / 3 && each[k].top_k == 1 && each[k].recall == .5);
+        }
+        syn_data_destroy(data);
+        syn_plan_destroy(plan);
+        syn_state_destroy(state);
+        syn_net_destroy(net);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const test[] = { test_golden, test_binary, test_ignored };
+    const TTest *const test[] = { test_golden, test_binary, test_ignored, test_ignored_in_training };
     return run_suite("metrics", test, SYN_COUNT(test));
 }

@@ -19,6 +19,7 @@
 #define CTL_NORM_STEPS(c) ((c)[18])       // norms summed
 #define CTL_PASS(c) ((c)[24])             // of Monte Carlo prediction
 #define CTL_HITS(c, k) ((c)[32 + (k)])    // of loss k
+#define CTL_IGNORED(c, k) ((c)[40 + (k)]) // rows of loss k that have an ignored label
 // Of plans that keep halves, bits of floats: the factor of the loss's gradient, and 1 / that of the last one.
 #define CTL_LOSS_SCALE(c) ((c)[60])
 #define CTL_UNSCALE(c) ((c)[61])

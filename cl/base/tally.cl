@@ -42,7 +42,7 @@ static int tally_scale(__global uint *ctl, int bad) {
 
 // The batch's n losses. `check` latches, `skip` marks the step; sums of a batch that is not finite stay out
 // of the metrics when its step is skipped.
-static void tally_batch(__global uint *ctl, __global real *metrics, const real *sum, const uint *hits, int n,
+static void tally_batch(__global uint *ctl, __global real *metrics, const real *sum, const uint *hits, const uint *ignored, int n,
                         int rows, int check, int skip) {
     int bad = 0;
     for (int k = 0; k < n; k++) bad |= sum[k] - sum[k] != 0;
@@ -53,6 +53,7 @@ static void tally_batch(__global uint *ctl, __global real *metrics, const real *
         if (bad && skip) continue;
         tally_add(metrics, k, sum[k]);
         CTL_HITS(ctl, k) += hits[k];
+        CTL_IGNORED(ctl, k) += ignored[k];
     }
     if (!(bad && skip)) {
         CTL_ROWS(ctl) += (uint)rows;

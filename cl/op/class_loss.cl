@@ -128,7 +128,7 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
         const real sharp = own * (1 - smooth);
         all += sharp;
         total += sharp * ((m - LOAD(x, at + label)) + rest);
-        hit[r] = best == l;
+        hit[r] = l == IGNORED ? -1 : best == l; // -1: the row counts nowhere
 #else
         hit[r] = best == label;
 #endif

@@ -11,8 +11,8 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
 #endif
               const int rows, const int flags) {
     real sum[N_LOSSES + 1];
-    uint hits[N_LOSSES + 1];
-    for (int k = 0; k < N_LOSSES; k++) sum[k] = hits[k] = 0;
+    uint hits[N_LOSSES + 1], ignored[N_LOSSES + 1];
+    for (int k = 0; k < N_LOSSES; k++) sum[k] = hits[k] = ignored[k] = 0;
 #if SYN_CPU
     const int lane = 0;
     for (int r = 0; r < rows; r++) {
@@ -21,7 +21,7 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
     for (int r = lane; r < rows; r += TALLY_GROUP) {
 #endif
 #define ADD_LOSS(k, loss) sum[k] += LOAD(loss, r);
-#define ADD_HIT(k, hit) hits[k] += (uint)hit[r];
+#define ADD_HIT(k, hit) hits[k] += hit[r] > 0, ignored[k] += hit[r] < 0;
         EACH_LOSS(ADD_LOSS)
         EACH_HIT(ADD_HIT)
 #undef ADD_LOSS
@@ -29,10 +29,11 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
     }
 #if !SYN_CPU && N_LOSSES
     __local real sums[TALLY_GROUP * N_LOSSES];
-    __local uint hit_sums[TALLY_GROUP * N_LOSSES];
+    __local uint hit_sums[TALLY_GROUP * N_LOSSES], ignored_sums[TALLY_GROUP * N_LOSSES];
     for (int k = 0; k < N_LOSSES; k++) {
         sums[k * TALLY_GROUP + lane] = sum[k];
         hit_sums[k * TALLY_GROUP + lane] = hits[k];
+        ignored_sums[k * TALLY_GROUP + lane] = ignored[k];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lane == 0)
@@ -40,6 +41,7 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
             for (int j = 1; j < TALLY_GROUP; j++) {
                 sum[k] += sums[k * TALLY_GROUP + j];
                 hits[k] += hit_sums[k * TALLY_GROUP + j];
+                ignored[k] += ignored_sums[k * TALLY_GROUP + j];
             }
 #endif
     if (lane == 0) {
@@ -48,7 +50,7 @@ KERNEL(tally)(__global uint *ctl, __global real *metrics, LOSS_ARGS
             CTL_LATCH_STEP(ctl) = CTL_STEP(ctl) - 1; // the update that met it was counted
         }
         if (SCALER && (flags & TALLY_SUM)) CTL_UNSCALE(ctl) = as_uint(1 / as_float(CTL_LOSS_SCALE(ctl)));
-        if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, N_LOSSES, rows, CHECK, SKIP);
+        if (flags & TALLY_SUM) tally_batch(ctl, metrics, sum, hits, ignored, N_LOSSES, rows, CHECK, SKIP);
         if (flags & TALLY_ADVANCE) {
             int bad = SKIP && CTL_BAD_BATCH(ctl), guilty = -1, overflow = 0;
 #if NORMS

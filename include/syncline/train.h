@@ -18,7 +18,7 @@ typedef struct syn_report {
     double penalty;     /* mean of the penalties in it; 0 without */
     double grad_norm;   /* mean norm of the gradients before clipping; NAN where nothing asks for it */
     int64_t skipped;    /* steps of this epoch that were not finite and were skipped */
-    double accuracy;    /* likewise, of the first loss that has one; NAN: none has */
+    double accuracy;    /* likewise, of the first loss that has one, rows of an ignored label left out; NAN: none has */
     double val_loss, val_accuracy; /* NAN until the epoch ended, or without validation data */
     int losses;         /* that the plan sums, and what became of each, unweighted: syn_plan_loss_name */
     struct {

@@ -20,6 +20,7 @@ enum {
     SYN_CTL_NORM_STEPS = 18,
     SYN_CTL_PASS = 24,
     SYN_CTL_HITS = 32, /* by loss */
+    SYN_CTL_IGNORED = 40, /* rows by loss, with a label that it leaves out */
     SYN_CTL_KEPT = 60, /* from here on words outlive an epoch, as those in front of the cursor do */
     SYN_CTL_LOSS_SCALE = 60,
     SYN_CTL_UNSCALE = 61,

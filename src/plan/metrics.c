@@ -80,6 +80,7 @@ void syn_plan_loss_at(const syn_plan *plan, const syn_snapshot *s, int k, double
     const double *m = s->metrics + SYN_METRIC_LOSSES + SYN_METRIC_EACH * k;
     *loss = rows > 0 ? (m[SYN_METRIC_SUM] + m[SYN_METRIC_CARRY]) / (is_mean(plan, k) ? rows : batches) : NAN;
     bool hits = plan->graph[SYN_MODE_EVAL].hits[k] >= 0;
+    rows -= s->ctl[SYN_CTL_IGNORED + k];
     *accuracy = hits && rows > 0 ? s->ctl[SYN_CTL_HITS + k] / rows : NAN;
 }
 

@@ -51,9 +51,7 @@ static syn_status run(syn_plan *plan, syn_source *source, syn_tables *const *tab
         if (each) each[k] = one;
         if (plan->n_losses == 1) *all = one; /* several have no precision in common */
     }
-    double accuracy = all->accuracy;
     syn_plan_loss_of(plan, &s, &all->loss, &all->accuracy);
-    if (plan->n_losses == 1 && tables && tables[0]) all->accuracy = accuracy; /* rows left out do not count */
     all->seconds = syn_seconds() - start;
     for (int k = 0; each && k < plan->n_losses; k++) each[k].seconds = all->seconds;
     return SYN_OK;

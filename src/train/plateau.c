@@ -27,6 +27,7 @@ static syn_window sums(const syn_snapshot *s) {
         const double *m = s->metrics + SYN_METRIC_LOSSES + SYN_METRIC_EACH * k;
         w.loss[k] = m[SYN_METRIC_SUM] + m[SYN_METRIC_CARRY];
         w.hits[k] = s->ctl[SYN_CTL_HITS + k];
+        w.ignored[k] = s->ctl[SYN_CTL_IGNORED + k];
     }
     return w;
 }
@@ -37,6 +38,7 @@ static syn_window minus(const syn_window *a, const syn_window *b) {
     for (int k = 0; k < SYN_MAX_ENDS; k++) {
         w.loss[k] = a->loss[k] - b->loss[k];
         w.hits[k] = a->hits[k] - b->hits[k];
+        w.ignored[k] = a->ignored[k] - b->ignored[k];
     }
     return w;
 }
@@ -66,6 +68,7 @@ syn_status syn_plateau_step(syn_plan *plan, syn_window *w) {
     for (int k = 0; k < SYN_MAX_ENDS; k++) {
         since.metrics[SYN_METRIC_LOSSES + SYN_METRIC_EACH * k + SYN_METRIC_SUM] = d.loss[k];
         since.ctl[SYN_CTL_HITS + k] = (uint32_t)d.hits[k];
+        since.ctl[SYN_CTL_IGNORED + k] = (uint32_t)d.ignored[k];
     }
     double loss, accuracy;
     syn_plan_loss_of(plan, &since, &loss, &accuracy);
@@ -92,16 +95,17 @@ static int64_t whole_of(const json_t *from, const char *key) {
 json_t *syn_plateau_write(const syn_plan *plan, const syn_window *w) {
     const syn_plateau *p = &plan->plateau;
     if (!syn_schedule_plateau(&plan->schedule)) return NULL;
-    json_t *loss = json_array(), *hits = json_array();
+    json_t *loss = json_array(), *hits = json_array(), *ignored = json_array();
     for (int k = 0; k < plan->n_losses; k++) {
         json_array_append_new(loss, real(w->loss[k]));
         json_array_append_new(hits, json_integer(w->hits[k]));
+        json_array_append_new(ignored, json_integer(w->ignored[k]));
     }
-    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:o, s:I}", "lr", real(p->lr), "best",
+    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:o, s:o, s:I}", "lr", real(p->lr), "best",
                      real(p->best), "wait", (json_int_t)p->wait, "cooldown", (json_int_t)p->cooldown,
                      "started", (int)p->started, "loss", loss, "penalties", real(w->penalties),
                      "rows", (json_int_t)w->rows, "batches", (json_int_t)w->batches, "hits", hits,
-                     "norm_steps", (json_int_t)w->norm_steps);
+                     "ignored", ignored, "norm_steps", (json_int_t)w->norm_steps);
 }
 
 syn_status syn_plateau_read(syn_plan *plan, syn_window *w, json_t *from) {
@@ -116,6 +120,7 @@ syn_status syn_plateau_read(syn_plan *plan, syn_window *w, json_t *from) {
     for (int k = 0; k < plan->n_losses; k++) {
         w->loss[k] = real_value(json_array_get(json_object_get(from, "loss"), (size_t)k));
         w->hits[k] = json_integer_value(json_array_get(json_object_get(from, "hits"), (size_t)k));
+        w->ignored[k] = json_integer_value(json_array_get(json_object_get(from, "ignored"), (size_t)k));
     }
     if (!(plan->plateau.lr >= 0)) return syn_fail(SYN_E_FORMAT, "the memory of performance scheduling is broken");
     plan->table_block = -1;

@@ -9,7 +9,7 @@
 /* Sums of the steps judged last, in the epoch's own: what came since is the difference. */
 typedef struct syn_window {
     double loss[SYN_MAX_ENDS], penalties;
-    int64_t rows, batches, hits[SYN_MAX_ENDS], norm_steps;
+    int64_t rows, batches, hits[SYN_MAX_ENDS], ignored[SYN_MAX_ENDS], norm_steps;
 } syn_window;
 
 /* Whether the end of an epoch waits for validation. */
