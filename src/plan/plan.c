@@ -62,6 +62,14 @@ syn_status syn_plan_build_train(syn_plan *plan) {
     return SYN_OK;
 }
 
+/* What a loss reads, evaluation reads again behind the last launch. Of one loss it is still there. */
+static void keep_reported(syn_graph *g) {
+    for (int k = 0; g->n_losses > 1 && k < g->n_losses; k++) {
+        const syn_node *loss = &g->node[g->value[g->loss[k]].producer];
+        g->value[loss->in[0]].keep = g->value[loss->in[1]].keep = true;
+    }
+}
+
 static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     syn_graph *g = &plan->graph[mode];
     bool eval = mode != SYN_MODE_INFER && mode != SYN_MODE_PASSES;
@@ -71,6 +79,7 @@ static syn_status build_forward(syn_plan *plan, syn_mode mode) {
     memcpy(o.output, plan->output, sizeof o.output);
     memcpy(o.link, plan->link, sizeof o.link);
     SYN_TRY(syn_net_lower(plan->state->net, &o, g));
+    if (mode == SYN_MODE_EVAL) keep_reported(g);
     SYN_TRY(syn_graph_prune(g));
     if (plan->fuse) {
         SYN_TRY(syn_graph_fuse(g, &syn_op_map));
