@@ -16,7 +16,8 @@ static syn_tensor branches(syn_net *net) {
     syn_tensor a = syn_dropout(x, .3), b = syn_dropout(x, .2), two = syn_dropout(a, .1);
     syn_tensor s = syn_add((syn_tensor[]){ a, b, x, x, two }, 5);
     syn_tensor c = syn_concat((syn_tensor[]){ syn_tanh(s), s, s, syn_sigmoid(x) }, 4);
-    return syn_softmax_xent(dense(c, 4));
+    syn_tensor d = syn_dense(c, &(syn_dense_opts){ .units = 5, .no_bias = true });
+    return syn_softmax_xent(dense(syn_add((syn_tensor[]){ d, d }, 2), 4)); /* a product's epilogue that reads it twice */
 }
 
 /* Maps on both sides of a product that reads what they share: fusing across it would be a cycle. */

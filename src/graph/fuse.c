@@ -227,6 +227,13 @@ static void drop(fuser *f, const int *count, const syn_node *fused, int n) {
     }
 }
 
+static bool reads_twice(const syn_node *n) {
+    for (int k = 1; k < n->n_in; k++)
+        for (int j = 0; j < k; j++)
+            if (n->in[j] == n->in[k]) return true;
+    return false;
+}
+
 syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
     fuser f = { .g = g, .map = map, .group = malloc(((size_t)g->n_nodes + 1) * sizeof(int)),
                 .last = malloc(((size_t)g->n_nodes + 1) * sizeof(int)),
@@ -244,6 +251,8 @@ syn_status syn_graph_fuse(syn_graph *g, const syn_op *map) {
     int *count = calloc((size_t)g->n_nodes + 1, sizeof *count);
     syn_status status = count ? SYN_OK : syn_no_memory((size_t)g->n_nodes);
     for (int i = 0; status == SYN_OK && i < g->n_nodes; i++) count[find(&f, i)]++;
+    for (int i = 0; status == SYN_OK && i < g->n_nodes; i++) /* x + x alone is built anew, too: x is one input */
+        if (g->node[i].op == map && reads_twice(&g->node[i])) count[find(&f, i)]++;
     int n = 0;
     for (int i = 0; status == SYN_OK && i < g->n_nodes; i++) {
         int group = find(&f, i);
