@@ -78,3 +78,7 @@ void bench_write_labels(bench *b, int value, const double *labels) {
 void bench_read(bench *b, int value, double *x) {
     ok(syn_reals_read(buffer(b, value), b->kernels->dtype, 0, x, bench_count(b, value)));
 }
+
+void bench_read_ints(bench *b, int value, int32_t *i) {
+    ok(syn_buffer_read(buffer(b, value), 0, i, bench_count(b, value) * (int64_t)sizeof *i, true));
+}

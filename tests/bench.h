@@ -35,5 +35,6 @@ int64_t bench_count(const bench *b, int value); /* elements, rows included */
 void bench_write(bench *b, int value, const double *x);
 void bench_write_labels(bench *b, int value, const double *labels);
 void bench_read(bench *b, int value, double *x);
+void bench_read_ints(bench *b, int value, int32_t *i);
 
 #endif

@@ -1,11 +1,39 @@
-// Kernels that work row by row: FOR_ROWS visits the rows of a work-item, and the helpers read a row
-// in whole vectors, the tail padded.
+// Kernels that work row by row. On CPUs a work-item has eight rows, and reads them in whole vectors; on GPUs a short
+// row belongs to an item, a longer one to a work-group: ROW_LANES items, `lane` and each ROW_LANES-th column behind it
+// to each. ROW_LOCAL comes first in such a kernel, FOR_ROWS visits the rows, EACH_VECTOR and EACH_REST the columns.
 #if SYN_CPU
 #define FOR_ROWS(r, rows)                                                                          \
     for (int r = (int)get_global_id(0) * 8, r##_end = min(r + 8, rows); r < r##_end; r++)
+#define ROW_LOCAL const int lane = 0;
+#define ROW_SUM(v) lane_sum(v)
+#define ROW_MAX(v) lane_max(v)
+#define ROW_ANY(flag) (flag)
+#define ROW_ARGMAX(m, best)
+#define ROW_FENCE
 #else
-#define FOR_ROWS(r, rows) for (int r = (int)get_global_id(0); r < rows; r = rows)
+#define FOR_ROWS(r, rows)                                                                          \
+    for (int r = (int)(ROW_LANES > 1 ? get_group_id(0) : get_global_id(0)); r < rows; r = rows)
+#define ROW_LOCAL                                                                                  \
+    __local real row_local[ROW_LANES];                                                             \
+    const int lane = ROW_LANES > 1 ? (int)get_local_id(0) : 0;
+#define ROW_SUM(v) (ROW_LANES > 1 ? group_sum(row_local, lane, ROW_LANES, v) : (v))
+#define ROW_MAX(v) (ROW_LANES > 1 ? group_max(row_local, lane, ROW_LANES, v) : (v))
+#define ROW_ANY(flag)                                                                              \
+    (ROW_LANES > 1 ? group_max(row_local, lane, ROW_LANES, (flag) ? (real)1 : (real)0) > 0 : (flag))
+// Of the items' largest values m, at columns `best`, the largest of all and the first column that has it.
+#define ROW_ARGMAX(m, best)                                                                        \
+    if (ROW_LANES > 1) {                                                                           \
+        const real own = m;                                                                        \
+        m = group_max(row_local, lane, ROW_LANES, own);                                            \
+        best = -(int)group_max(row_local, lane, ROW_LANES, own == m ? -(real)best : -(real)COLS);  \
+    }
+// What the row's items have written may be read by the others.
+#define ROW_FENCE                                                                                  \
+    if (ROW_LANES > 1) barrier(CLK_GLOBAL_MEM_FENCE);
 #endif
+#define EACH_VECTOR(c, n) for (int c = lane * SYN_VEC; c + SYN_VEC <= (n); c += SYN_VEC * ROW_LANES)
+#define EACH_REST(c, n) EACH_ONE(c, (n) / SYN_VEC * SYN_VEC, n)
+#define EACH_ONE(c, from, n) for (int c = (from) + lane; c < (n); c += ROW_LANES)
 
 #if SYN_VEC == 1
 #define VLOAD_TAIL(p, i, n, pad) ((real)(pad)) // -INFINITY alone is a float
@@ -118,6 +146,17 @@ static real group_sum(__local real *sums, int lane, int lanes, real v) {
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     return sums[0];
+}
+// The largest in the same way; NaN may be passed over.
+static real group_max(__local real *most, int lane, int lanes, real v) {
+    barrier(CLK_LOCAL_MEM_FENCE);
+    most[lane] = v;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_of = lanes / 2; half_of > 0; half_of /= 2) {
+        if (lane < half_of && most[lane + half_of] > most[lane]) most[lane] = most[lane + half_of];
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    return most[0];
 }
 #endif
 

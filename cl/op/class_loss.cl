@@ -6,7 +6,6 @@
 //                      it is no class, in a caller's buffer)
 //   distributions t    a[c] = w[c] ((1 - s) t[c] + s/C)
 // Both times OF_SAMPLE(r), dx times SCALE, too. NORM: both are scaled by norm[0] = rows / (sum of v, or of v w[label] BY_WEIGHT): the mean is over those.
-#define FULL (COLS / SYN_VEC * SYN_VEC)
 #if WEIGHTS
 __constant real FN(weight_of)[COLS] = { WEIGHT_LIST };
 #define WEIGHT(c) FN(weight_of)[c]
@@ -66,6 +65,7 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
                    __global cell *dx,
 #endif
                    const int rows) {
+    ROW_LOCAL
     const real smooth = (real)SMOOTHING;
 #if NORM
     const real scale = LOAD(norm, 0);
@@ -86,24 +86,30 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
         const int label = LEFT_OUT(l) ? 0 : KNOWN(l) ? l : 0;
         const real own = valid * WEIGHT(label);
 #else
-        int label = 0;
-        for (int c = 1; c < COLS; c++)
-            if (LOAD(target, at + c) > LOAD(target, at + label)) label = c;
+        int label = lane;
+        real likeliest = LOAD(target, at + lane);
+        EACH_ONE(c, ROW_LANES, COLS)
+            if (LOAD(target, at + c) > likeliest) {
+                likeliest = LOAD(target, at + c);
+                label = c;
+            }
+        ROW_ARGMAX(likeliest, label)
 #endif
         // The first of the largest, as argmax takes it; -log q[c] = (m - x[c]) + rest.
-        real m = LOAD(x, at), rest = 0, sum = 1;
-        int best = 0;
-        for (int c = 1; c < COLS; c++)
+        real m = LOAD(x, at + lane), rest = 0, sum = 1;
+        int best = lane;
+        EACH_ONE(c, ROW_LANES, COLS)
             if (LOAD(x, at + c) > m) {
                 m = LOAD(x, at + c);
                 best = c;
             }
+        ROW_ARGMAX(m, best)
 #if LOGITS
         realv sums = 0;
         sum = 0;
-        for (int c = 0; c < FULL; c += SYN_VEC) sums += exp(VLOAD(x, at + c) - m);
-        for (int c = FULL; c < COLS; c++) sum += exp(LOAD(x, at + c) - m);
-        sum += row_sum(sums);
+        EACH_VECTOR(c, COLS) sums += exp(VLOAD(x, at + c) - m);
+        EACH_REST(c, COLS) sum += exp(LOAD(x, at + c) - m);
+        sum += ROW_SUM(sums);
         rest = log(sum);
 #else
         m = 0;
@@ -111,38 +117,38 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
         real all = 0, total = 0;
 #if SPREAD
         realv alls = 0, totals = 0;
-        for (int c = 0; c < FULL; c += SYN_VEC) {
+        EACH_VECTOR(c, COLS) {
             const realv a = COEFFICIENTV(c);
             alls += a;
             totals += a * ((m - VLOAD(x, at + c)) + rest);
         }
-        for (int c = FULL; c < COLS; c++) {
+        EACH_REST(c, COLS) {
             const real a = COEFFICIENT(c);
             all += a;
             total += a * ((m - LOAD(x, at + c)) + rest);
         }
-        all += row_sum(alls);
-        total += row_sum(totals);
+        all += ROW_SUM(alls);
+        total += ROW_SUM(totals);
 #endif
 #if LABELS
         const real sharp = own * (1 - smooth);
         all += sharp;
         total += sharp * ((m - LOAD(x, at + label)) + rest);
-        hit[r] = l == IGNORED ? -1 : best == l; // -1: the row counts nowhere
+        if (lane == 0) hit[r] = l == IGNORED ? -1 : best == l; // -1: the row counts nowhere
 #else
-        hit[r] = best == label;
+        if (lane == 0) hit[r] = best == label;
 #endif
-        STORE(total * scale * OF_SAMPLE(r), loss, r);
+        if (lane == 0) STORE(total * scale * OF_SAMPLE(r), loss, r);
 #if GRAD
         const real share = all * factor / sum;
-        for (int c = 0; c < FULL; c += SYN_VEC) {
+        EACH_VECTOR(c, COLS) {
             realv d = LOGITS ? exp(VLOAD(x, at + c) - m) * share : (realv)(0);
 #if SPREAD
             d -= COEFFICIENTV(c) * factor;
 #endif
             VSTORE(d, dx, at + c);
         }
-        for (int c = FULL; c < COLS; c++) {
+        EACH_REST(c, COLS) {
             real d = LOGITS ? exp(LOAD(x, at + c) - m) * share : (real)0;
 #if SPREAD
             d -= COEFFICIENT(c) * factor;
@@ -150,20 +156,20 @@ KERNEL(class_loss)(__global const cell *x, __global const TARGET *target, SAMPLE
             STORE(d, dx, at + c);
         }
 #if LABELS
+        ROW_FENCE
 #if SYN_HALF // what was stored is too coarse to take the factor from
         real d = (LOGITS ? exp(LOAD(x, at + label) - m) * share : (real)0) - sharp * factor;
 #if SPREAD
         d -= COEFFICIENT(label) * factor;
 #endif
-        STORE(d, dx, at + label);
+        if (lane == 0) STORE(d, dx, at + label);
 #else
-        STORE(LOAD(dx, at + label) - sharp * factor, dx, at + label);
+        if (lane == 0) STORE(LOAD(dx, at + label) - sharp * factor, dx, at + label);
 #endif
 #endif
 #endif
     }
 }
-#undef FULL
 #undef KNOWN
 #undef LEFT_OUT
 #undef WEIGHT

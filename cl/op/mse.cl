@@ -5,17 +5,17 @@ KERNEL(mse)(__global const cell *x, __global const real *t, SAMPLES_ARG __global
             __global cell *dx,
 #endif
             const int rows) {
+    ROW_LOCAL
 #if MEAN
-    const real share = 1 / (real)FEATURES, all = 2 * SCALE / ((real)FEATURES * (real)rows);
+    const real share = 1 / (real)COLS, all = 2 * SCALE / ((real)COLS * (real)rows);
 #else
     const real share = 1, all = 2 * SCALE;
 #endif
     FOR_ROWS(r, rows) {
         const real factor = all * OF_SAMPLE(r);
-        const size_t at = (size_t)r * FEATURES;
+        const size_t at = (size_t)r * COLS;
         realv sum = 0;
-        int c = 0;
-        for (; c + SYN_VEC <= FEATURES; c += SYN_VEC) {
+        EACH_VECTOR(c, COLS) {
             const realv d = VLOAD(x, at + c) - VLOAD(t, at + c);
             sum += d * d;
 #if GRAD
@@ -23,13 +23,14 @@ KERNEL(mse)(__global const cell *x, __global const real *t, SAMPLES_ARG __global
 #endif
         }
         real rest = 0;
-        for (; c < FEATURES; c++) {
+        EACH_REST(c, COLS) {
             const real d = LOAD(x, at + c) - LOAD(t, at + c);
             rest += d * d;
 #if GRAD
             STORE(d * factor, dx, at + c);
 #endif
         }
-        STORE((row_sum(sum) + rest) * share * OF_SAMPLE(r), loss, r);
+        const real total = ROW_SUM(sum) + rest;
+        if (lane == 0) STORE(total * share * OF_SAMPLE(r), loss, r);
     }
 }

@@ -2,6 +2,7 @@
 // the classes are two signs), and counts[CLASSES^2] += 1 where the true class is among the TOP_K likeliest;
 // sums of integers, so their order does not matter. Values: by output, running mean and squared deviations of
 // the targets (merged batch by batch after Chan et al. 1979) and squared errors with what rounding left out.
+#define ROW_LANES 1
 #ifdef KIND_VALUES
 KERNEL(report_values)(__global const cell *x, __global const real *t, __global uint *counts,
                       __global real *moments, const int rows) {
@@ -75,3 +76,4 @@ KERNEL(report_classes)(__global const cell *x, __global const TARGET *t, __globa
 #undef KIND_LABELS
 #undef KIND_DISTRIBUTIONS
 #endif
+#undef ROW_LANES

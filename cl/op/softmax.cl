@@ -1,9 +1,9 @@
 // y = softmax(x) or its logarithm (LOG), row by row; BACKWARD: dx from y and dy. Four vectors at a time: one chain of
 // maxima or sums would wait for itself. LEFT: the vectors behind them, and what is no whole vector.
 #define FULL (COLS / SYN_VEC * SYN_VEC)
-#define FOURS (COLS / (4 * SYN_VEC) * (4 * SYN_VEC))
+#define FOURS (SYN_CPU ? COLS / (4 * SYN_VEC) * (4 * SYN_VEC) : 0)
 #define EACH_FOUR(c) for (int c = 0; c < FOURS; c += 4 * SYN_VEC)
-#define EACH_LEFT(c) for (int c = FOURS; c < FULL; c += SYN_VEC)
+#define EACH_LEFT(c) for (int c = FOURS + lane * SYN_VEC; c < FULL; c += SYN_VEC * ROW_LANES)
 #define AT(c, k) ((c) + (k) * SYN_VEC)
 #if BACKWARD
 #if LOG
@@ -14,6 +14,7 @@
 #define RESULT(d, v) ((v) * ((d) - sum))
 #endif
 KERNEL(softmax_grad)(__global const cell *y, __global const cell *dy, __global cell *dx, const int rows) {
+    ROW_LOCAL
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -28,8 +29,8 @@ KERNEL(softmax_grad)(__global const cell *y, __global const cell *dy, __global c
             const realv d = VLOAD_TAIL(dy, at + FULL, COLS - FULL, 0);
             s1 += LOG ? d : d * VLOAD_TAIL(y, at + FULL, COLS - FULL, 0);
         }
-        const real sum = lane_sum((s0 + s1) + (s2 + s3));
-        for (int c = 0; c < FULL; c += SYN_VEC) {
+        const real sum = ROW_SUM((s0 + s1) + (s2 + s3));
+        EACH_VECTOR(c, COLS) {
             const realv d = VLOAD(dy, at + c), v = VLOAD(y, at + c);
             VSTORE(RESULT(d, v), dx, at + c);
         }
@@ -52,6 +53,7 @@ static realv FN(power)(__global const cell *x, __global cell *y, size_t at, real
     return p;
 }
 KERNEL(softmax)(__global const cell *x, __global cell *y, const int rows) {
+    ROW_LOCAL
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv t0 = (realv)(-INFINITY), t1 = t0, t2 = t0, t3 = t0, tail = 0;
@@ -66,7 +68,7 @@ KERNEL(softmax)(__global const cell *x, __global cell *y, const int rows) {
             tail = VLOAD_TAIL(x, at + FULL, COLS - FULL, -INFINITY);
             t1 = larger(tail, t1);
         }
-        const real m = lane_max(larger(larger(t0, t1), larger(t2, t3)));
+        const real m = ROW_MAX(larger(larger(t0, t1), larger(t2, t3)));
         realv s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         EACH_FOUR(c) {
             s0 += FN(power)(x, y, at + AT(c, 0), m);
@@ -82,18 +84,18 @@ KERNEL(softmax)(__global const cell *x, __global cell *y, const int rows) {
             tail = p;
 #endif
         }
-        const real sum = lane_sum((s0 + s1) + (s2 + s3));
+        const real sum = ROW_SUM((s0 + s1) + (s2 + s3));
 #if LOG
         // log(sum) apart from m: their sum would round away what tells large logits apart.
         const real rest = log(sum);
-        for (int c = 0; c < FULL; c += SYN_VEC) VSTORE((VLOAD(x, at + c) - m) - rest, y, at + c);
+        EACH_VECTOR(c, COLS) VSTORE((VLOAD(x, at + c) - m) - rest, y, at + c);
         if (FULL < COLS) VSTORE_TAIL((tail - m) - rest, y, at + FULL, COLS - FULL);
 #else
         const real scale = 1 / sum;
 #if SYN_HALF // rounded once
-        for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, y, at + c);
+        EACH_VECTOR(c, COLS) VSTORE(exp(VLOAD(x, at + c) - m) * scale, y, at + c);
 #else
-        for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(VLOAD(y, at + c) * scale, y, at + c);
+        EACH_VECTOR(c, COLS) VSTORE(VLOAD(y, at + c) * scale, y, at + c);
 #endif
         if (FULL < COLS) VSTORE_TAIL(tail * scale, y, at + FULL, COLS - FULL);
 #endif

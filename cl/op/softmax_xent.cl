@@ -9,6 +9,7 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
                      __global cell *dx,
 #endif
                      const int rows) {
+    ROW_LOCAL
 #if SYN_CPU // logarithms of the rows as vectors, behind them
     real sums[ROWS_A_TIME], rests[ROWS_A_TIME];
     for (int k = 0; k < ROWS_A_TIME; k++) sums[k] = 1, rests[k] = 0;
@@ -16,31 +17,32 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
     FOR_ROWS(r, rows) {
         const size_t at = (size_t)r * COLS;
         realv top = (realv)(-INFINITY), sum = 0;
-        for (int c = 0; c < FULL; c += SYN_VEC) top = larger(VLOAD(x, at + c), top);
+        EACH_VECTOR(c, COLS) top = larger(VLOAD(x, at + c), top);
         realv tail = 0;
         if (FULL < COLS) {
             tail = VLOAD_TAIL(x, at + FULL, COLS - FULL, -INFINITY);
             top = larger(tail, top);
         }
-        const real m = lane_max(top);
-        for (int c = 0; c < FULL; c += SYN_VEC) sum += exp(VLOAD(x, at + c) - m);
+        const real m = ROW_MAX(top);
+        EACH_VECTOR(c, COLS) sum += exp(VLOAD(x, at + c) - m);
         if (FULL < COLS) {
             tail = exp(tail - m);
             sum += tail;
         }
         const int l = label[r], known = (uint)l < (uint)COLS;
-        const real s = lane_sum(sum), xl = known ? LOAD(x, at + l) : (real)NAN;
+        const real s = ROW_SUM(sum), xl = known ? LOAD(x, at + l) : (real)NAN;
         // A NaN anywhere reaches s through exp, also where the maximum passed it over.
 #if SYN_CPU
         sums[r & 7] = s;
         rests[r & 7] = m - xl;
 #else
-        STORE((log(s) + (m - xl)) * OF_SAMPLE(r), loss, r);
+        if (lane == 0) STORE((log(s) + (m - xl)) * OF_SAMPLE(r), loss, r);
 #endif
         // First of equal maxima, as argmax does.
-        int best = 1;
-        for (int c = 0; known && c < l; c++) best &= LOAD(x, at + c) < m;
-        hit[r] = best && xl == m;
+        int other = 0;
+        EACH_ONE(c, 0, known ? l : 0) other |= !(LOAD(x, at + c) < m);
+        other = ROW_ANY(other);
+        if (lane == 0) hit[r] = !other && xl == m;
 #if GRAD
 #if MEAN
         const real factor = SCALE / (real)rows * OF_SAMPLE(r);
@@ -48,12 +50,13 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
         const real factor = SCALE * OF_SAMPLE(r);
 #endif
         const real scale = factor / s;
-        for (int c = 0; c < FULL; c += SYN_VEC) VSTORE(exp(VLOAD(x, at + c) - m) * scale, dx, at + c);
+        EACH_VECTOR(c, COLS) VSTORE(exp(VLOAD(x, at + c) - m) * scale, dx, at + c);
         if (FULL < COLS) VSTORE_TAIL(tail * scale, dx, at + FULL, COLS - FULL);
+        ROW_FENCE
 #if SYN_HALF // what was stored is too coarse to take the factor from
-        if (known) STORE((exp(xl - m) - s) * scale, dx, at + l);
+        if (known && lane == 0) STORE((exp(xl - m) - s) * scale, dx, at + l);
 #else
-        if (known) STORE(LOAD(dx, at + l) - factor, dx, at + l);
+        if (known && lane == 0) STORE(LOAD(dx, at + l) - factor, dx, at + l);
 #endif
 #endif
     }

@@ -5,7 +5,6 @@
 #include "op/ops.h"
 #include "op/row.h"
 
-#include <stdlib.h>
 
 enum { MEAN, GRAD, FLAGS }; /* of node.i */
 enum { SMOOTHING, IGNORED }; /* of node.r */
@@ -39,8 +38,8 @@ static void defines(const syn_emit *e, syn_text *t, const syn_node *n, bool norm
     char common[SYN_LOSS_ROOM];
     int64_t classes = syn_value_cols(e->graph, n->in[0]);
     syn_text_add(t, "%s", syn_loss_defines(e, n, common));
-    syn_text_add(t, "#define COLS %lld\n#define MEAN %d\n#define GRAD %d\n#define NORM %d\n", (long long)classes,
-                 n->i[MEAN], n->i[GRAD], norm);
+    syn_text_add(t, "#define COLS %lld\n#define ROW_LANES %d\n", (long long)classes, syn_row_lanes(e, classes));
+    syn_text_add(t, "#define MEAN %d\n#define GRAD %d\n#define NORM %d\n", n->i[MEAN], n->i[GRAD], norm);
     syn_text_add(t, "#define LOGITS %d\n#define LABELS %d\n#define BY_WEIGHT %d\n",
                  !(n->i[FLAGS] & SYN_CLASS_LOG_PROBABILITIES), !(n->i[FLAGS] & SYN_CLASS_DISTRIBUTIONS),
                  (n->i[FLAGS] & SYN_CLASS_BY_WEIGHT) != 0);
@@ -76,9 +75,10 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         syn_call_arg(&c, syn_int(e->rows));
         SYN_TRY(call(e, n, &c, true));
     }
-    syn_call c;
-    SYN_TRY(syn_row_call(e, n->in[0], "op/class_loss.cl", "class_loss", &c, "%s", ""));
-    free(c.defs);
+    syn_call c = { .source = "op/class_loss.cl", .entry = "class_loss" };
+    syn_row_items(e, &c, syn_emit_rows(e, n->in[0]), syn_value_cols(e->graph, n->in[0]));
+    c.flops = 4.0 * (double)syn_emit_count(e, n->in[0]);
+    c.bytes = 2.0 * syn_emit_bytes(e, n->in[0]);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
     syn_loss_samples(e, n, &c);

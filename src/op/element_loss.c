@@ -1,6 +1,7 @@
 /* Losses that are sums over elements: row losses, hits and the gradient in one pass. */
 #include "op/loss.h"
 #include "op/ops.h"
+#include "op/row.h"
 
 #include "base/options.h"
 
@@ -135,20 +136,24 @@ static void write_kernel(const syn_emit *e, syn_text *t, const syn_node *n, cons
                  n->i[GRAD] ? "__global cell *dx, " : "");
     syn_text_add(t, "const real share = (real)(%.17g), whole = share * SCALE%s;\n", share,
                  n->i[MEAN] ? " / (real)rows" : "");
+    syn_text_add(t, "#define ROW_LANES %d\nROW_LOCAL\n", syn_row_lanes(e, features));
     syn_text_add(t, "FOR_ROWS(r, rows) {\nconst size_t at = (size_t)r * %lld;\n", (long long)features);
     syn_text_add(t, "const real factor = whole * OF_SAMPLE(r);\n");
-    syn_text_add(t, "realv sums = 0; real sum = 0; int c = 0;\n#if SYN_VEC > 1\n");
-    syn_text_add(t, "for (; c + SYN_VEC <= %lld; c += SYN_VEC) {\n", (long long)features);
+    syn_text_add(t, "realv sums = 0; real sum = 0;\n#if SYN_VEC > 1\n");
+    syn_text_add(t, "EACH_VECTOR(c, %lld) {\n", (long long)features);
     write_body(t, n, fn, true);
-    syn_text_add(t, "}\n#endif\nfor (; c < %lld; c++) {\n", (long long)features);
+    syn_text_add(t, "}\n#define FROM %lld / SYN_VEC * SYN_VEC\n#else\n#define FROM 0\n#endif\n", (long long)features);
+    syn_text_add(t, "EACH_ONE(c, FROM, %lld) {\n", (long long)features);
     write_body(t, n, fn, false);
-    syn_text_add(t, "}\nSTORE((row_sum(sums) + sum) * share * OF_SAMPLE(r), loss, r);\n");
+    syn_text_add(t, "}\nsum = %s;\n", e->profile->cpu ? "ROW_SUM(sums) + sum" : "ROW_SUM(sum)");
+    syn_text_add(t, "if (lane == 0) STORE(sum * share * OF_SAMPLE(r), loss, r);\n");
     if (fn->hit) { /* right where all elements of the sample are */
-        syn_text_add(t, "int right = 1;\nfor (c = 0; c < %lld; c++) {\n", (long long)features);
+        syn_text_add(t, "int right = 1;\nEACH_ONE(c, 0, %lld) {\n", (long long)features);
         write_names(t, n, fn, false);
-        syn_text_add(t, "right &= %s;\n}\nhit[r] = right;\n", fn->hit);
+        syn_text_add(t, "right &= %s;\n}\n", fn->hit);
+        syn_text_add(t, "right = !ROW_ANY(!right);\nif (lane == 0) hit[r] = right;\n");
     }
-    syn_text_add(t, "}\n}\n#undef SCALE\n#undef SAMPLES_ARG\n#undef OF_SAMPLE\n");
+    syn_text_add(t, "}\n}\n#undef FROM\n#undef ROW_LANES\n#undef SCALE\n#undef SAMPLES_ARG\n#undef OF_SAMPLE\n");
 }
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
@@ -160,7 +165,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
         syn_text_free(&t);
         return syn_no_memory(4096);
     }
-    syn_call c = { .text = t.s, .entry = "element_loss", .dims = 1 };
+    syn_call c = { .text = t.s, .entry = "element_loss" };
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
     syn_loss_samples(e, n, &c);
@@ -168,8 +173,7 @@ static syn_status emit(syn_emit *e, const syn_node *n) {
     if (fn->hit) syn_call_arg(&c, syn_out(n->out[2]));
     if (n->i[GRAD]) syn_call_arg(&c, syn_out(n->out[1]));
     syn_call_arg(&c, syn_int(e->rows));
-    c.local[0] = e->profile->cpu ? 1 : 64;
-    c.global[0] = (size_t)(e->profile->cpu ? syn_ceil_div(e->rows, 8) : syn_round_up(e->rows, 64));
+    syn_row_items(e, &c, e->rows, features);
     c.flops = 8.0 * (double)count;
     c.bytes = (n->i[GRAD] ? 2 : 1) * syn_emit_bytes(e, n->in[0]) + syn_emit_bytes(e, n->in[1]);
     return e->call(e, &c, 0);

@@ -24,19 +24,15 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
     char common[SYN_LOSS_ROOM];
-    SYN_TRY(syn_row_call(e, n->in[0], "op/mse.cl", "mse", &c,
-                         "#define FEATURES %lld\n#define MEAN %d\n#define GRAD %d\n%s",
-                         (long long)syn_value_count(e->graph, n->in[0]), n->i[0], n->i[1],
+    SYN_TRY(syn_row_call(e, n->in[0], syn_value_count(e->graph, n->in[0]), "op/mse.cl", "mse", &c,
+                         "#define MEAN %d\n#define GRAD %d\n%s", n->i[0], n->i[1],
                          syn_loss_defines(e, n, common)));
-    int64_t rows = e->rows;
-    c.global[0] = (size_t)syn_round_up(e->profile->cpu ? syn_ceil_div(rows, 8) : rows,
-                                       (int64_t)c.local[0]);
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
     syn_loss_samples(e, n, &c);
     syn_call_arg(&c, syn_out(n->out[0]));
     if (n->i[1]) syn_call_arg(&c, syn_out(n->out[1]));
-    syn_call_arg(&c, syn_int(rows));
+    syn_call_arg(&c, syn_int(e->rows));
     return e->call(e, &c, 0);
 }
 

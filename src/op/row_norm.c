@@ -2,6 +2,7 @@
  * has statistics of its own. The backward pass makes dx and, block by block, the sums of dgamma and
  * dbeta. */
 #include "op/norm.h"
+#include "op/row.h"
 
 enum { ITEM = 8192, BLOCKS = 64, LEAST = 16, CPU_LEAST = 32 };
 
@@ -36,10 +37,9 @@ static bool is_short(const syn_emit *e, const syn_node *n) {
  * work-group. */
 static int64_t lay_out(syn_emit *e, const syn_node *n, bool forward, int64_t block, syn_call *c,
                        syn_text *defs) {
-    int64_t cols = syn_value_cols(e->graph, n->in[0]), span = n->i[2], group = n->i[1], lanes = 32;
+    int64_t cols = syn_value_cols(e->graph, n->in[0]), span = n->i[2], group = n->i[1];
+    int64_t lanes = syn_group_lanes(e, span * group);
     int64_t samples = syn_emit_count(e, n->in[0]) / (cols * span);
-    while (lanes < 256 && lanes * 2 <= e->profile->max_group && lanes * 4 < span * group)
-        lanes *= 2;
     syn_norm_defines(e, n, forward, defs);
     syn_text_add(defs,
                  "#define GROUP %lld\n#define SPAN %lld\n#define BLOCK %lld\n#define LANES %lld\n"

@@ -27,7 +27,8 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 
 static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
-    SYN_TRY(syn_row_call(e, n->in[0], "op/softmax.cl", n->i[BACKWARD] ? "softmax_grad" : "softmax", &c,
+    SYN_TRY(syn_row_call(e, n->in[0], syn_value_cols(e->graph, n->in[0]), "op/softmax.cl",
+                         n->i[BACKWARD] ? "softmax_grad" : "softmax", &c,
                          "#define LOG %d\n#define BACKWARD %d\n", n->i[LOG], n->i[BACKWARD]));
     for (int k = 0; k < n->n_in; k++) syn_call_arg(&c, syn_in(n->in[k]));
     syn_call_arg(&c, syn_out(n->out[0]));

@@ -1,4 +1,5 @@
-/* Cross entropy of softmax(x) against integer labels: row losses, hits and the gradient in one pass. */
+/* Cross entropy of softmax(x) against integer labels: row losses, hits and the gradient in one
+ * pass. */
 #include "op/loss.h"
 #include "op/ops.h"
 #include "op/row.h"
@@ -25,8 +26,9 @@ static syn_status grad(syn_graph *g, int node, const int *dout, const bool *need
 static syn_status emit(syn_emit *e, const syn_node *n) {
     syn_call c;
     char common[SYN_LOSS_ROOM];
-    SYN_TRY(syn_row_call(e, n->in[0], "op/softmax_xent.cl", "softmax_xent", &c,
-                         "#define MEAN %d\n#define GRAD %d\n%s", n->i[0], n->i[1], syn_loss_defines(e, n, common)));
+    SYN_TRY(syn_row_call(e, n->in[0], syn_value_cols(e->graph, n->in[0]), "op/softmax_xent.cl",
+                         "softmax_xent", &c, "#define MEAN %d\n#define GRAD %d\n%s", n->i[0],
+                         n->i[1], syn_loss_defines(e, n, common)));
     syn_call_arg(&c, syn_in(n->in[0]));
     syn_call_arg(&c, syn_in(n->in[1]));
     syn_loss_samples(e, n, &c);
