@@ -54,9 +54,9 @@ KERNEL(softmax_xent)(__global const cell *x, __global const int *label,
         if (FULL < COLS) VSTORE_TAIL(tail * scale, dx, at + FULL, COLS - FULL);
         ROW_FENCE
 #if SYN_HALF // what was stored is too coarse to take the factor from
-        if (known && lane == 0) STORE((exp(xl - m) - s) * scale, dx, at + l);
+        if (lane == 0 && known) STORE((exp(xl - m) - s) * scale, dx, at + l);
 #else
-        if (known && lane == 0) STORE(LOAD(dx, at + l) - factor, dx, at + l);
+        if (lane == 0 && known) STORE(LOAD(dx, at + l) - factor, dx, at + l);
 #endif
 #endif
     }

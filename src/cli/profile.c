@@ -74,7 +74,7 @@ static void print_totals(const syn_timing *t) {
     char a[32], b[32];
     double multiply = t->flops / t->ceilings.flops, stream = t->bytes / t->ceilings.bandwidth;
     double floor = multiply > stream ? multiply : stream;
-    printf("\na step of %d samples: %d launches of %d phases, %s operations, %s moved\n", t->list->rows,
+    printf("\na step of %d samples: %d launches, %d phases, %s operations, %s moved\n", t->list->rows,
            t->launched, t->n_launches, cli_short_text(a, sizeof a, t->flops),
            cli_bytes_text(b, sizeof b, t->bytes));
     printf("%-12s %10.1f us a step, median of %d blocks of %d steps, nothing recorded\n",
