@@ -101,7 +101,7 @@ static void check(run *r) {
             t[i * n + c] = .5 + .5 * cos(2. + i * 3 + c * .7);
         }
         x[i * n + top] = 1.5;
-        if (i % 3 == 1 && top + 1 < n) x[i * n + top + 1] = 1.5;
+        if (i % 3 && top + 1 < n) x[i * n + top + 1] = 1.5;
         for (int c = 0; r->kind == HINGE && c < n; c++)
             t[i * n + c] = (x[i * n + c] > 0) == (i % 2 || c != top) ? 1 : -1;
         if (r->kind == DISTRIBUTION) t[i * n + (i % 2 ? top : (top + n / 2) % n)] = 1.25;

@@ -72,8 +72,7 @@ static INLINED FN(two) FN(join)(const realv s0, const realv s1, const realv q0, 
 #define WANTED(a, b)
 #endif
 // In a turn the sums of SYN_VEC groups are taken, what follows from those of the SYN_VEC before in the midst of it, and
-// the SYN_VEC before these are written: nothing waits for joins, root and quotient, and neither reads nor stores for
-// the others.
+// the SYN_VEC before these are written: neither joins, root and quotient, nor reads and stores wait for each other.
 // EPILOGUE_PARAMS: FN(epilogue) in front of this text takes the vectors of y instead of their being stored. It stands
 // in a loop, once, and not in the midst of the sums of each group.
 #ifdef EPILOGUE_PARAMS
