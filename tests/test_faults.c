@@ -1,19 +1,11 @@
 /* Memory that runs out: the n-th of the library's allocations fails, for many n. Each time a call says so, with
  * the error that stands for it, and the same calls work afterwards; the sanitizers' build (CONTRIBUTING.md)
  * sees what leaks on the way. The calls go through the linker's --wrap; the driver's do not. */
+#include "allocations.h"
 #include "suite.h"
 
 static int64_t asked, fails; /* the number of the one that fails, 0: none */
-static bool failing(void) { return ++asked == fails; }
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n) { return failing() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return failing() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t n) { return failing() ? NULL : __real_realloc(p, n); }
+static bool allocation_fails(void) { return ++asked == fails; }
 
 /* Every step-th allocation of the calls fails, one after the other. */
 static void sweep(const char *name, int step, syn_status (*calls)(void *user), void *user) {
